@@ -1,0 +1,47 @@
+/** `npm run generate` writes every generated file; with `--check` it compares them instead and names
+ * those that are stale. A new one is a file in scripts/generate/ and a line in `generators`. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+export interface Generator {
+  /** The file it makes, from the root of the repository. */
+  path: string;
+  /** What it should hold now; `undefined` while its source is not there. */
+  generate: (root: string) => Promise<string | undefined>;
+}
+
+const root = join(import.meta.dirname, '..');
+
+const generators: Generator[] = [];
+
+/** Generated files pass the same format check as written ones. */
+function format(path: string, text: string): string {
+  const oxfmt = join(root, 'node_modules/.bin/oxfmt');
+  return execFileSync(process.execPath, [oxfmt, `--stdin-filepath=${path}`], {
+    cwd: root,
+    input: text,
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  });
+}
+
+const stale: string[] = [];
+for (const { path, generate } of generators) {
+  const text = await generate(root);
+  if (text === undefined) continue;
+  const wanted = format(path, text);
+  const file = join(root, path);
+  const found = existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+  if (found === wanted) continue;
+  stale.push(path);
+  if (process.argv.includes('--check')) continue;
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, wanted);
+  console.log(`wrote ${path}`);
+}
+
+if (process.argv.includes('--check') && stale.length > 0) {
+  console.error(`stale: ${stale.join(', ')}; run \`npm run generate\` and commit the result`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,42 @@
+/** The rooms of src/features, in order: a room may use the rooms above it. The import rule
+ * `room-order`, the tidy rules and docs/rooms.md all read this list. */
+export const rooms = [
+  'access',
+  'settings',
+  'accounts',
+  'tokens',
+  'jobs',
+  'audit',
+  'quotas',
+  'projects',
+  'labels',
+  'immutability',
+  'artifacts',
+  'registries',
+  'vulnerabilities',
+  'sbom',
+  'scanning',
+  'signing',
+  'pull-policy',
+  'proxy-cache',
+  'distribution',
+  'notary',
+  'charts',
+  'trash',
+  'history',
+  'replication',
+  'retention',
+  'garbage-collection',
+  'webhooks',
+  'preheat',
+  'torrent',
+  'edge',
+  'admission',
+  'system',
+  'config-as-code',
+  'harbor-import',
+  'backup',
+] as const;
+
+/** The layers of src, the outermost first: imports point to the right only. */
+export const layers = ['commands', 'server', 'features', 'platform', 'oci', 'lib'] as const;
