@@ -1,0 +1,114 @@
+import { type ChildProcess, execFile, spawn, type StdioOptions } from 'node:child_process';
+import { chmodSync, readFileSync, statSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import type { Binaries } from './find-binaries.ts';
+
+/** How the programs of PostgreSQL, which refuse to be root, are started. */
+export interface RunAs {
+  kind: 'self' | 'namespace' | 'user';
+  /** Who owns the files, as seen from here. */
+  uid: number;
+  gid: number;
+}
+
+// Root in a user namespace of its own in which it is called nobody: files keep belonging to root,
+// nothing on the machine changes, and folders of mode 0700 stay readable.
+const NAMESPACE = ['unshare', '-U', '--map-user=65534', '--map-group=65534', '--'];
+
+// Nothing of our environment is handed on: it holds secrets, and PG… variables would be obeyed.
+const ENVIRONMENT = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  LC_ALL: 'C',
+  TZ: 'UTC',
+};
+
+export interface RunAsOptions {
+  binaries: Binaries;
+  dataDir: string;
+  /** Off in tests of what happens where user namespaces are forbidden. */
+  namespaces?: boolean;
+}
+
+/** Ourselves; as root, the first of: root in a namespace, the owner of the folders around, postgres, nobody. */
+export async function chooseRunAs(options: RunAsOptions): Promise<RunAs> {
+  const self: RunAs = { kind: 'self', uid: process.getuid!(), gid: process.getgid!() };
+  if (self.uid !== 0 && hasName()) return self;
+  const namespace: RunAs = { ...self, kind: 'namespace' };
+  if (options.namespaces !== false && (await canRun(namespace, options))) return namespace;
+  if (self.uid !== 0) {
+    throw new Error(
+      `User id ${self.uid} has no name (no line in /etc/passwd), which PostgreSQL needs, and user namespaces ` +
+        'are forbidden here. Add the line, start as another user, or set DATABASE_URL.',
+    );
+  }
+  for (const user of unprivilegedUsers(options)) {
+    if (await canRun(user, options)) return user;
+    if (openParent(options.dataDir) && (await canRun(user, options))) return user;
+  }
+  throw new Error(
+    `PostgreSQL does not run as root, user namespaces are forbidden here, and neither "postgres" nor "nobody" ` +
+      `can reach both ${options.binaries.postgres} and ${path.dirname(options.dataDir)}. ` +
+      'Start roadstead as an ordinary user who owns the data folder, or set DATABASE_URL.',
+  );
+}
+
+export function spawnAs(
+  runAs: RunAs,
+  command: string[],
+  options: { stdio: StdioOptions; detached?: boolean; cwd?: string },
+): ChildProcess {
+  const [file, ...args] = runAs.kind === 'namespace' ? [...NAMESPACE, ...command] : command;
+  const identity = runAs.kind === 'user' ? { uid: runAs.uid, gid: runAs.gid } : {};
+  return spawn(file!, args, { ...options, ...identity, env: ENVIRONMENT });
+}
+
+/** Whether this identity can start the binary and enter the data folder's parent. */
+async function canRun(runAs: RunAs, { binaries, dataDir }: RunAsOptions): Promise<boolean> {
+  const script = 'cd "$1" && exec "$2" --version';
+  const command = ['sh', '-c', script, 'sh', path.dirname(dataDir), binaries.postgres];
+  const [file, ...args] = runAs.kind === 'namespace' ? [...NAMESPACE, ...command] : command;
+  const identity = runAs.kind === 'user' ? { uid: runAs.uid, gid: runAs.gid } : {};
+  try {
+    await promisify(execFile)(file!, args, { ...identity, env: ENVIRONMENT, cwd: '/' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function hasName(): boolean {
+  try {
+    return os.userInfo().username !== '';
+  } catch {
+    return false;
+  }
+}
+
+function unprivilegedUsers({ binaries, dataDir }: RunAsOptions): RunAs[] {
+  const owners = [dataDir, path.dirname(dataDir), path.dirname(path.dirname(dataDir)), binaries.postgres]
+    .map((file) => statSync(file, { throwIfNoEntry: false }))
+    .filter((stats) => stats !== undefined)
+    .map(({ uid, gid }) => ({ kind: 'user' as const, uid, gid }));
+  return [...owners, ...namedUsers(['postgres', 'nobody'])].filter(({ uid }) => uid > 0);
+}
+
+function namedUsers(names: string[]): RunAs[] {
+  const lines = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'));
+  return names
+    .map((name) => lines.find((line) => line[0] === name))
+    .filter((line) => line !== undefined)
+    .map((line) => ({ kind: 'user', uid: Number(line[2]), gid: Number(line[3]) }));
+}
+
+/** Lets others pass through (not read) the folder that holds the data folder. */
+function openParent(dataDir: string): boolean {
+  const parent = path.dirname(dataDir);
+  const { mode, uid } = statSync(parent);
+  if (uid !== 0 || (mode & 0o001) !== 0) return false;
+  chmodSync(parent, (mode & 0o7777) | 0o011);
+  return true;
+}
