@@ -1,0 +1,83 @@
+import { Refusal, notFound } from '../../lib/errors.ts';
+import type { Db } from '../../platform/db/connect.ts';
+import type { Caller, RepositoryAction } from './caller.ts';
+import { PROJECT_PERMISSIONS, roleAllows } from './roles.ts';
+import { findStanding, type ProjectStanding } from './store.ts';
+
+/** Permissions of the whole registry: for administrators only. */
+const SYSTEM_PERMISSIONS = new Set(['user:create', 'user:list', 'user:read', 'user:update', 'user:delete']);
+/** What a route declares when being signed in is enough. */
+export const SIGNED_IN = 'signed-in';
+
+/** Whether a route may declare this permission. Checked at start, so that a misspelt one can't open a door. */
+export function isPermission(permission: string, scope: 'project' | 'system'): boolean {
+  if (scope === 'project') return PROJECT_PERMISSIONS.has(permission);
+  return permission === SIGNED_IN || SYSTEM_PERMISSIONS.has(permission);
+}
+
+function requireSignedIn(caller: Caller): void {
+  if (caller.user === undefined) {
+    throw new Refusal('UNAUTHORIZED', 'unauthorized: sign in first');
+  }
+}
+
+/** Passes when the caller may do this to the registry as a whole. */
+export function requireSystemAccess(caller: Caller, permission: string): void {
+  requireSignedIn(caller);
+  if (permission === SIGNED_IN || caller.user?.isSysadmin === true) return;
+  throw new Refusal('FORBIDDEN', `forbidden: ${permission} needs a system administrator`);
+}
+
+/**
+ * Passes with the project when the caller may do this in it. A project that is not there looks like one
+ * the caller has no right in, except to an administrator.
+ */
+export async function requireProjectAccess(
+  db: Db,
+  caller: Caller,
+  permission: string,
+  key: { name: string } | { id: number },
+): Promise<ProjectStanding> {
+  const standing = await findStanding(db, key, caller.user?.id);
+  const isSysadmin = caller.user?.isSysadmin === true;
+  if (standing === undefined && isSysadmin) {
+    throw notFound('project', 'name' in key ? key.name : key.id);
+  }
+  if (standing !== undefined && (isSysadmin || roleAllows(standing.roles, standing.isPublic, permission))) {
+    return standing;
+  }
+  requireSignedIn(caller);
+  throw new Refusal('FORBIDDEN', `forbidden: you lack ${permission} in this project, or it does not exist`);
+}
+
+/** A repository the caller may use, by the project it is in. */
+export interface RepositoryScope {
+  projectId: number;
+  name: string;
+}
+
+/**
+ * Whether the caller may do this in the repository `name` of `project`. A bearer token allows what it
+ * holds; everyone else what their roles allow. Undefined: no, or there is no such project.
+ */
+export async function findRepositoryScope(
+  db: Db,
+  caller: Caller,
+  action: RepositoryAction,
+  { name, project }: { name: string; project: string },
+): Promise<RepositoryScope | undefined> {
+  if (caller.grants !== undefined) {
+    const grant = caller.grants.find((g) => g.repository === name && g.actions.includes(action));
+    return grant === undefined ? undefined : { projectId: grant.projectId, name };
+  }
+  const standing = await findStanding(db, { name: project }, caller.user?.id);
+  if (standing === undefined || !listActions(standing, caller).includes(action)) return undefined;
+  return { projectId: standing.id, name };
+}
+
+/** What the caller may do in every repository of a project. */
+export function listActions(standing: ProjectStanding, caller: Caller): RepositoryAction[] {
+  const all: RepositoryAction[] = ['pull', 'push', 'delete'];
+  if (caller.user?.isSysadmin === true) return all;
+  return all.filter((action) => roleAllows(standing.roles, standing.isPublic, `repository:${action}`));
+}

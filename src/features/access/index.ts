@@ -1,0 +1,29 @@
+export {
+  ANONYMOUS,
+  callerName,
+  type Caller,
+  type RepositoryAction,
+  type RepositoryGrant,
+  type SignedInUser,
+} from './caller.ts';
+export {
+  findRepositoryScope,
+  isPermission,
+  listActions,
+  requireProjectAccess,
+  requireSystemAccess,
+  SIGNED_IN,
+  type RepositoryScope,
+} from './decide.ts';
+export { findRole, ROLE_IDS, strongestRole, type Role } from './roles.ts';
+export {
+  deleteMember,
+  findMember,
+  findStanding,
+  insertMember,
+  listMemberProjectIds,
+  listMembers,
+  updateMemberRole,
+  type Member,
+  type ProjectStanding,
+} from './store.ts';

@@ -1,0 +1,134 @@
+import { sql } from 'kysely';
+
+import { Refusal } from '../../lib/errors.ts';
+import type { Db } from '../../platform/db/connect.ts';
+import { isForeignKeyViolation, isUniqueViolation } from '../../platform/db/errors.ts';
+import { findRole, ROLE_IDS, type Role } from './roles.ts';
+
+/** A project as seen by one user: what access decides on. */
+export interface ProjectStanding {
+  id: number;
+  name: string;
+  isPublic: boolean;
+  roles: Role[];
+}
+
+interface StandingRow {
+  id: number;
+  name: string;
+  is_public: boolean;
+  role_ids: number[];
+}
+
+function toStanding(row: StandingRow): ProjectStanding {
+  const roles = row.role_ids.flatMap((id) => findRole(id) ?? []);
+  return { id: row.id, name: row.name, isPublic: row.is_public, roles };
+}
+
+/** `key` is the project's name or its id. */
+export async function findStanding(
+  db: Db,
+  key: { name: string } | { id: number },
+  userId: number | undefined,
+): Promise<ProjectStanding | undefined> {
+  const where = 'name' in key ? sql`p.name = ${key.name}` : sql`p.id = ${key.id}`;
+  const { rows } = await sql<StandingRow>`
+    select p.id, p.name, p.is_public,
+      array(select m.role_id from member m where m.project_id = p.id and m.user_id = ${userId ?? null}) as role_ids
+    from live_project p where ${where}`.execute(db);
+  return rows[0] === undefined ? undefined : toStanding(rows[0]);
+}
+
+/** The ids of the projects in which the user has any role. */
+export async function listMemberProjectIds(db: Db, userId: number): Promise<number[]> {
+  const rows = await db.selectFrom('member').select('project_id').where('user_id', '=', userId).execute();
+  return rows.map((row) => row.project_id);
+}
+
+export interface Member {
+  id: number;
+  project_id: number;
+  user_id: number;
+  username: string;
+  role_id: number;
+}
+
+const selectMembers = (db: Db) =>
+  db
+    .selectFrom('member')
+    .innerJoin('user_account', 'user_account.id', 'member.user_id')
+    .where('user_account.deleted_at', 'is', null)
+    .select([
+      'member.id',
+      'member.project_id',
+      'member.user_id',
+      'user_account.username',
+      'member.role_id',
+    ]);
+
+export async function listMembers(
+  db: Db,
+  projectId: number,
+  { name, limit, offset }: { name?: string | undefined; limit: number; offset: number },
+): Promise<{ members: Member[]; total: number }> {
+  let query = selectMembers(db).where('member.project_id', '=', projectId);
+  if (name !== undefined) {
+    query = query.where(sql<boolean>`position(lower(${name}) in lower(user_account.username)) > 0`);
+  }
+  const members = await query.orderBy('user_account.username').limit(limit).offset(offset).execute();
+  const { total } = await query
+    .clearSelect()
+    .select(({ fn }) => fn.countAll<number>().as('total'))
+    .executeTakeFirstOrThrow();
+  return { members, total };
+}
+
+export async function findMember(db: Db, projectId: number, id: number): Promise<Member | undefined> {
+  return selectMembers(db)
+    .where('member.project_id', '=', projectId)
+    .where('member.id', '=', id)
+    .executeTakeFirst();
+}
+
+export async function insertMember(
+  db: Db,
+  member: { project_id: number; user_id: number; role: Role },
+): Promise<number> {
+  try {
+    const { id } = await db
+      .insertInto('member')
+      .values({ project_id: member.project_id, user_id: member.user_id, role_id: ROLE_IDS[member.role] })
+      .returning('id')
+      .executeTakeFirstOrThrow();
+    return id;
+  } catch (cause) {
+    if (isUniqueViolation(cause)) {
+      throw new Refusal('CONFLICT', 'this user is a member of the project already', { cause });
+    }
+    if (isForeignKeyViolation(cause)) {
+      throw new Refusal('NOT_FOUND', 'the project or the user is not there any more', { cause });
+    }
+    throw cause;
+  }
+}
+
+/** Answers whether there was such a member. */
+export async function updateMemberRole(db: Db, projectId: number, id: number, role: Role): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('member')
+    .set({ role_id: ROLE_IDS[role], updated_at: sql`now()` })
+    .where('project_id', '=', projectId)
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+}
+
+/** Answers whether there was such a member. */
+export async function deleteMember(db: Db, projectId: number, id: number): Promise<boolean> {
+  const { numDeletedRows } = await db
+    .deleteFrom('member')
+    .where('project_id', '=', projectId)
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return numDeletedRows > 0n;
+}

@@ -1,0 +1,29 @@
+import { Secret } from '../../lib/secret.ts';
+import type { ConfigValues } from './schema.ts';
+
+export { ConfigError, readConfig } from './read-config.ts';
+export { ConfigSchema, listConfigKeys, type ConfigKey, type ConfigValues } from './schema.ts';
+
+type SecretKeys = 'admin_password' | 'secret_key' | 'database_url' | 'metrics';
+
+/** The configuration as the program uses it: frozen, its secrets hidden from every print. */
+export type Config = Readonly<
+  Omit<ConfigValues, SecretKeys> & {
+    admin_password: Secret | undefined;
+    secret_key: Secret | undefined;
+    database_url: Secret | undefined;
+    metrics: { token: Secret | undefined };
+  }
+>;
+
+const hide = (text: string | undefined) => (text === undefined ? undefined : new Secret(text));
+
+export function toConfig(values: ConfigValues): Config {
+  return Object.freeze({
+    ...values,
+    admin_password: hide(values.admin_password),
+    secret_key: hide(values.secret_key),
+    database_url: hide(values.database_url),
+    metrics: { token: hide(values.metrics.token) },
+  });
+}

@@ -1,0 +1,164 @@
+import Type, { type Static, type TSchema } from 'typebox';
+
+/** Marks a key whose value is never printed. It can also be read from a file: `…_FILE` in the environment. */
+const secret = (description: string) =>
+  Type.Optional(Type.String({ description, minLength: 1, secret: true }));
+
+const group = <T extends Record<string, TSchema>>(description: string, properties: T) =>
+  Type.Object(properties, { description, additionalProperties: false });
+
+/**
+ * All that the process needs to start. Each key has an environment variable: `ROADSTEAD_` and its path in
+ * upper case (`limits.manifest_bytes`: `ROADSTEAD_LIMITS_MANIFEST_BYTES`), or the name in `env`.
+ */
+export const ConfigSchema = group('Configuration of `roadstead server`', {
+  data: Type.String({
+    description: 'Folder of everything that is kept: the database (unless it is external) and the blobs.',
+    default: './data',
+  }),
+  host: Type.String({
+    description: 'Address to listen on. `::` is every address, IPv4 and IPv6.',
+    default: '::',
+  }),
+  port: Type.Integer({ description: 'Port to listen on.', default: 8080, minimum: 0, maximum: 65535 }),
+  external_url: Type.Optional(
+    Type.String({
+      description:
+        'URL under which clients reach this registry, such as `https://registry.example.com`. It is used in token challenges and links. Without it the Host header is used.',
+      pattern: '^https?://[^/?#]+/?$',
+    }),
+  ),
+  database_url: Type.Optional(
+    Type.String({
+      description:
+        'Connection string of an external PostgreSQL 16 or newer. Without it the embedded one runs.',
+      env: 'DATABASE_URL',
+      pattern: '^postgres(ql)?://',
+      secret: true,
+    }),
+  ),
+  admin_password: secret(
+    'Password of the account `admin`, set at the first start only. Without it one is generated.',
+  ),
+  secret_key: secret(
+    'Key that encrypts secrets in the database, at least 32 characters. All nodes need the same. Without it one is generated in the data folder.',
+  ),
+  workers: Type.Integer({
+    description: 'Number of HTTP worker processes. 0 means one per core.',
+    default: 0,
+    minimum: 0,
+    maximum: 256,
+  }),
+  trusted_proxies: Type.Array(Type.String(), {
+    description:
+      'Addresses or networks (CIDR) of proxies whose `X-Forwarded-*` headers are believed.',
+    default: [],
+  }),
+  shutdown_timeout_ms: Type.Integer({
+    description: 'How long running requests may take to finish when the server stops.',
+    default: 30_000,
+    minimum: 0,
+  }),
+  tls: group('HTTPS. Both files are read again when they change.', {
+    certificate_file: Type.Optional(
+      Type.String({ description: 'PEM file with the certificate and its chain.' }),
+    ),
+    key_file: Type.Optional(Type.String({ description: 'PEM file with the private key.' })),
+    http2: Type.Boolean({
+      description: 'Offer HTTP/2 besides HTTP/1.1 over TLS.',
+      default: false,
+    }),
+  }),
+  database: group('Connections to PostgreSQL.', {
+    pool_size: Type.Integer({
+      description: 'Connections of each worker process.',
+      default: 10,
+      minimum: 1,
+      maximum: 1000,
+    }),
+    statement_timeout_ms: Type.Integer({
+      description: 'A statement that takes longer is cancelled.',
+      default: 60_000,
+      minimum: 100,
+    }),
+  }),
+  log: group('Logs, as JSON lines on standard output.', {
+    level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], {
+      description: 'Least level that is written: trace, debug, info, warn, error or fatal.',
+      default: 'info',
+    }),
+    requests: Type.Boolean({ description: 'Write a line for every request.', default: true }),
+  }),
+  metrics: group('Figures for Prometheus at `/metrics`.', {
+    token: secret('If set, `/metrics` wants `Authorization: Bearer` with this token.'),
+  }),
+  tokens: group('The token service.', {
+    lifetime_seconds: Type.Integer({
+      description: 'How long a bearer token is valid.',
+      default: 600,
+      minimum: 60,
+      maximum: 86_400,
+    }),
+    refresh_lifetime_days: Type.Integer({
+      description: 'How long a refresh token is valid.',
+      default: 90,
+      minimum: 1,
+      maximum: 3650,
+    }),
+    key_lifetime_days: Type.Integer({
+      description: 'How long a signing key signs before a new one takes over.',
+      default: 30,
+      minimum: 1,
+      maximum: 3650,
+    }),
+  }),
+  limits: group('Sizes above these are refused with 413.', {
+    manifest_bytes: Type.Integer({
+      description: 'Size of a manifest.',
+      default: 4 * 1024 * 1024,
+      minimum: 1024,
+      maximum: 64 * 1024 * 1024,
+    }),
+    blob_bytes: Type.Integer({
+      description: 'Size of a blob. 0 means no limit.',
+      default: 0,
+      minimum: 0,
+    }),
+    tags_per_push: Type.Integer({
+      description: 'Tags in one manifest push (`?tag=`).',
+      default: 100,
+      minimum: 10,
+      maximum: 10_000,
+    }),
+    page_entries: Type.Integer({
+      description: 'Most entries of one page of tags, catalog or referrers.',
+      default: 10_000,
+      minimum: 1,
+      maximum: 100_000,
+    }),
+    idle_body_ms: Type.Integer({
+      description: 'A request body that sends nothing for this long is given up.',
+      default: 60_000,
+      minimum: 1000,
+    }),
+  }),
+});
+
+/** The values as they were read, all defaults filled in. Plain data: it can be sent to a worker. */
+export type ConfigValues = Static<typeof ConfigSchema>;
+
+export interface ConfigKey {
+  path: string[];
+  env: string;
+  schema: TSchema & { description?: string; default?: unknown; secret?: boolean; env?: string };
+}
+
+/** Every key of the schema that is not a group, in order. */
+export function listConfigKeys(schema: TSchema = ConfigSchema, path: string[] = []): ConfigKey[] {
+  const properties = (schema as { properties?: Record<string, TSchema> }).properties;
+  if (properties === undefined) {
+    const env = (schema as { env?: string }).env;
+    return [{ path, env: env ?? `ROADSTEAD_${path.join('_').toUpperCase()}`, schema }];
+  }
+  return Object.entries(properties).flatMap(([name, child]) => listConfigKeys(child, [...path, name]));
+}

@@ -1,0 +1,39 @@
+import { Kysely, PostgresDialect } from 'kysely';
+import pg from 'pg';
+
+import type { DB } from './schema.gen.ts';
+
+/** The pool or a transaction: a store function cannot tell. */
+export type Db = Kysely<DB>;
+
+/** What the pool needs to reach PostgreSQL. Plain data: it can be sent to a worker. */
+export type DatabaseAddress =
+  | { connectionString: string }
+  | { host: string; port: number; user: string; database: string };
+
+export interface ConnectOptions {
+  poolSize: number;
+  statementTimeoutMs: number;
+  /** Shown in pg_stat_activity. */
+  applicationName: string;
+  /** Connections that broke while idle are reported here; the pool replaces them. */
+  onIdleError?: (error: Error) => void;
+}
+
+// Ids and sizes stay far below 2^53, so they are numbers.
+pg.types.setTypeParser(pg.types.builtins.INT8, Number);
+
+/** Opens a pool. `destroy()` closes it. */
+export function connect(address: DatabaseAddress, options: ConnectOptions): Db {
+  const pool = new pg.Pool({
+    ...address,
+    max: options.poolSize,
+    application_name: options.applicationName,
+    connectionTimeoutMillis: 10_000,
+    idleTimeoutMillis: 60_000,
+    statement_timeout: options.statementTimeoutMs,
+    idle_in_transaction_session_timeout: 30_000,
+  });
+  pool.on('error', (error) => options.onIdleError?.(error));
+  return new Kysely<DB>({ dialect: new PostgresDialect({ pool }) });
+}

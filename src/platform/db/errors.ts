@@ -1,0 +1,36 @@
+/** What PostgreSQL says in a failed statement; see its appendix on error codes. */
+interface PostgresError extends Error {
+  code: string;
+  constraint?: string;
+}
+
+function hasCode(error: unknown, code: string, constraint?: string): error is PostgresError {
+  if (!(error instanceof Error) || (error as PostgresError).code !== code) return false;
+  return constraint === undefined || (error as PostgresError).constraint === constraint;
+}
+
+export const isUniqueViolation = (error: unknown, constraint?: string) =>
+  hasCode(error, '23505', constraint);
+
+export const isForeignKeyViolation = (error: unknown, constraint?: string) =>
+  hasCode(error, '23503', constraint);
+
+const CONNECTION_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOENT',
+  'EPIPE',
+  'ENOTFOUND',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+]);
+
+/** Whether PostgreSQL could not be reached or is going away, as opposed to refusing the statement. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code, message, syscall } = error as Error & { code?: string; syscall?: string };
+  // Class 08: connection exceptions. 57P01–57P03: shutting down, crashed, starting up. 53300: no slot free.
+  if (code !== undefined && /^(08...|57P0[123]|53300)$/.test(code)) return true;
+  if (code !== undefined && CONNECTION_CODES.has(code)) return syscall === 'connect' || syscall === 'read' || syscall === 'write' || syscall === 'getaddrinfo';
+  return /Connection terminated|timeout exceeded when trying to connect/.test(message);
+}

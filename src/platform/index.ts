@@ -1,0 +1,16 @@
+import type { Config } from './config/index.ts';
+import type { Db } from './db/connect.ts';
+import type { Log } from './log/index.ts';
+import type { Metrics } from './metrics/index.ts';
+import type { BlobStorage } from './storage/index.ts';
+import type { SecretBox } from './secret-box.ts';
+
+/** What a process holds open. Built once, in the command; functions take the parts they use. */
+export interface Platform {
+  config: Config;
+  db: Db;
+  storage: BlobStorage;
+  secretBox: SecretBox;
+  log: Log;
+  metrics: Metrics;
+}

@@ -1,0 +1,62 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** The figures of one process. Labels are bounded: never a name, digest, user or address. */
+export interface Metrics {
+  registry: Registry;
+  requests: Counter<'method' | 'route' | 'status'>;
+  requestSeconds: Histogram<'method' | 'route'>;
+  requestsRunning: Gauge;
+  bytesReceived: Counter;
+  bytesSent: Counter;
+  uploads: Counter<'result'>;
+  signIns: Counter<'result'>;
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    requests: new Counter({
+      name: 'roadstead_http_requests_total',
+      help: 'Answered requests.',
+      labelNames: ['method', 'route', 'status'],
+      registers,
+    }),
+    requestSeconds: new Histogram({
+      name: 'roadstead_http_request_duration_seconds',
+      help: 'From the first byte of a request to the last byte of its answer.',
+      labelNames: ['method', 'route'],
+      buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600],
+      registers,
+    }),
+    requestsRunning: new Gauge({
+      name: 'roadstead_http_requests_running',
+      help: 'Requests that are being answered.',
+      registers,
+    }),
+    bytesReceived: new Counter({
+      name: 'roadstead_blob_received_bytes_total',
+      help: 'Bytes of blobs that clients sent.',
+      registers,
+    }),
+    bytesSent: new Counter({
+      name: 'roadstead_blob_sent_bytes_total',
+      help: 'Bytes of blobs that clients were sent.',
+      registers,
+    }),
+    uploads: new Counter({
+      name: 'roadstead_blob_uploads_total',
+      help: 'Uploads by how they ended: stored, deduplicated, mounted, refused, cancelled.',
+      labelNames: ['result'],
+      registers,
+    }),
+    signIns: new Counter({
+      name: 'roadstead_sign_ins_total',
+      help: 'Passwords that were checked, by result: accepted, refused, blocked.',
+      labelNames: ['result'],
+      registers,
+    }),
+  };
+}

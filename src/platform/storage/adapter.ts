@@ -1,0 +1,36 @@
+import type { Readable } from 'node:stream';
+
+export interface ByteRange {
+  /** First byte. */
+  start: number;
+  /** Last byte, inclusive. */
+  end: number;
+}
+
+/** Adds bytes to one location, in order. One writer at a time: the caller sees to it. */
+export interface BlobWriter {
+  /** The chunk may not be changed before the promise resolves. */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Resolves when all that was written would survive a power cut. */
+  sync(): Promise<void>;
+  /** Gives back what the writer holds. What was not synced may be lost. */
+  close(): Promise<void>;
+}
+
+/** Where the bytes of blobs are. Every driver passes `adapter-suite.ts`. */
+export interface BlobStorage {
+  /** Makes what the driver needs. Called once at start, before anything else. */
+  prepare(): Promise<void>;
+  /** A key that was never used and never will be again. */
+  newLocation(): string;
+  /** Opens `location` to add bytes behind the first `offsetBytes`; what lies beyond is dropped. Offset 0 makes it. */
+  openWriter(location: string, offsetBytes: number): Promise<BlobWriter>;
+  /** Copies the first `sizeBytes` of a location to a new one, durably. */
+  copyPrefix(from: string, to: string, sizeBytes: number): Promise<void>;
+  /** The bytes of a location, or a part of them. An error event tells of bytes that are missing. */
+  read(location: string, range?: ByteRange): Promise<Readable>;
+  /** The size in bytes; undefined when there is nothing. */
+  findSize(location: string): Promise<number | undefined>;
+  /** Removes a location. Absent counts as done. */
+  remove(location: string): Promise<void>;
+}

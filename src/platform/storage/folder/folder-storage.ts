@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+
+import type { BlobStorage, BlobWriter, ByteRange } from '../adapter.ts';
+import { FolderWriter, syncFolder } from './folder-writer.ts';
+
+const READ_CHUNK_BYTES = 256 * 1024;
+const LOCATION = /^[0-9a-f]{2}\/[0-9a-f-]{36}$/;
+
+/** Blobs as files: `<root>/<2 hex digits>/<uuid>`, 256 shard folders made at start. */
+export function openFolderStorage(root: string): BlobStorage {
+  return new FolderStorage(root);
+}
+
+class FolderStorage implements BlobStorage {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  async prepare(): Promise<void> {
+    await mkdir(this.#root, { recursive: true, mode: 0o700 });
+    const there = new Set(await readdir(this.#root));
+    const shards = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
+    const missing = shards.filter((shard) => !there.has(shard));
+    for (const shard of missing) await mkdir(join(this.#root, shard), { mode: 0o700 });
+    if (missing.length > 0) await syncFolder(this.#root);
+  }
+
+  newLocation(): string {
+    const uuid = randomUUID();
+    return `${uuid.slice(0, 2)}/${uuid}`;
+  }
+
+  async openWriter(location: string, offsetBytes: number): Promise<BlobWriter> {
+    const path = this.#path(location);
+    const handle = await open(path, offsetBytes === 0 ? 'w' : 'r+', 0o600);
+    try {
+      const { size } = await handle.stat();
+      if (size < offsetBytes) {
+        throw new Error(`${location} holds ${size} bytes where ${offsetBytes} were written`);
+      }
+      if (size > offsetBytes) await handle.truncate(offsetBytes);
+    } catch (cause) {
+      await handle.close();
+      throw cause;
+    }
+    return new FolderWriter(handle, path, offsetBytes);
+  }
+
+  async copyPrefix(from: string, to: string, sizeBytes: number): Promise<void> {
+    const writer = await this.openWriter(to, 0);
+    try {
+      if (sizeBytes > 0) {
+        const source = await this.read(from, { start: 0, end: sizeBytes - 1 });
+        for await (const chunk of source) await writer.write(chunk as Uint8Array);
+      }
+      await writer.sync();
+    } finally {
+      await writer.close();
+    }
+  }
+
+  async read(location: string, range?: ByteRange): Promise<Readable> {
+    // Opened first, so that a missing file is an error of this call and not of the stream.
+    const handle = await open(this.#path(location), 'r');
+    return createReadStream('', { fd: handle, highWaterMark: READ_CHUNK_BYTES, ...range });
+  }
+
+  async findSize(location: string): Promise<number | undefined> {
+    try {
+      return (await stat(this.#path(location))).size;
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw cause;
+    }
+  }
+
+  async remove(location: string): Promise<void> {
+    await rm(this.#path(location), { force: true });
+  }
+
+  #path(location: string): string {
+    if (!LOCATION.test(location)) throw new Error(`not a location of the folder store: ${location}`);
+    return join(this.#root, location);
+  }
+}
