@@ -1,10 +1,15 @@
 /** `npm run generate` writes every generated file; with `--check` it compares them instead and names
- * those that are stale. A new one is a file in scripts/generate/ and a line in `generators`. */
+ * those that are stale. Paths after it choose the files. A new one is a file in scripts/generate/ and a line
+ * in `generators`. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-export interface Generator {
+import { generateConfigurationPage } from './generate/configuration-page.ts';
+import { generateDatabaseTypes } from './generate/database-types.ts';
+import { generateRoomsPage } from './generate/rooms-page.ts';
+
+interface Generator {
   /** The file it makes, from the root of the repository. */
   path: string;
   /** What it should hold now; `undefined` while its source is not there. */
@@ -13,7 +18,14 @@ export interface Generator {
 
 const root = join(import.meta.dirname, '..');
 
-const generators: Generator[] = [];
+const generators: Generator[] = [
+  { path: 'src/platform/db/schema.gen.ts', generate: generateDatabaseTypes },
+  { path: 'docs/configuration.md', generate: generateConfigurationPage },
+  { path: 'docs/rooms.md', generate: generateRoomsPage },
+];
+
+const check = process.argv.includes('--check');
+const wantedPaths = process.argv.slice(2).filter((argument) => argument !== '--check');
 
 /** Generated files pass the same format check as written ones. */
 function format(path: string, text: string): string {
@@ -28,20 +40,20 @@ function format(path: string, text: string): string {
 
 const stale: string[] = [];
 for (const { path, generate } of generators) {
+  if (wantedPaths.length > 0 && !wantedPaths.includes(path)) continue;
   const text = await generate(root);
   if (text === undefined) continue;
   const wanted = format(path, text);
   const file = join(root, path);
-  const found = existsSync(file) ? readFileSync(file, 'utf8') : undefined;
-  if (found === wanted) continue;
+  if (existsSync(file) && readFileSync(file, 'utf8') === wanted) continue;
   stale.push(path);
-  if (process.argv.includes('--check')) continue;
+  if (check) continue;
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, wanted);
   console.log(`wrote ${path}`);
 }
 
-if (process.argv.includes('--check') && stale.length > 0) {
+if (check && stale.length > 0) {
   console.error(`stale: ${stale.join(', ')}; run \`npm run generate\` and commit the result`);
   process.exitCode = 1;
 }
