@@ -1,0 +1,67 @@
+import { createHmac, randomBytes } from 'node:crypto';
+
+import { Refusal } from '../../lib/errors.ts';
+import { LruMap } from '../../lib/lru-map.ts';
+import type { Platform } from '../../platform/index.ts';
+import type { SignedInUser } from '../access/index.ts';
+import { verifyPassword } from './password.ts';
+import * as store from './store.ts';
+
+/** Failures are counted for the account at one address, and for the address whatever the account. */
+const ACCOUNT_POLICY = { free: 5, maxSeconds: 60 };
+const ADDRESS_POLICY = { free: 50, maxSeconds: 30 };
+
+/** Clients send the password with every request; hashing it each time would take the machine down. */
+const REMEMBERED_MS = 5 * 60_000;
+const processKey = randomBytes(32);
+const remembered = new LruMap<string, number>(10_000);
+
+/**
+ * Who these credentials belong to. Refuses wrong ones with 401, in the same time whether the account
+ * exists or not, and with 429 for a while after many wrong ones.
+ */
+export async function signIn(
+  { db, metrics }: Pick<Platform, 'db' | 'metrics'>,
+  { username, password, address }: { username: string; password: string; address: string },
+): Promise<SignedInUser> {
+  // NUL can't be in a PostgreSQL text, so it is in no name.
+  const account = username.includes('\0') ? undefined : await store.findCredential(db, { username });
+  const hash = account?.password_hash ?? undefined;
+  const memory = hash === undefined ? undefined : memoryKey(hash, password);
+  if (memory !== undefined && isRemembered(memory)) return toSignedIn(account!);
+
+  const subjects = [`account:${username.slice(0, 255).toLowerCase()}@${address}`, `address:${address}`].map(
+    (subject) => subject.replaceAll('\0', ''),
+  ) as [string, string];
+  const seconds = await store.findBlockedSeconds(db, subjects);
+  if (seconds > 0) {
+    metrics.signIns.inc({ result: 'blocked' });
+    throw new Refusal('TOOMANYREQUESTS', `too many failed sign-ins; try again in ${seconds} s`, {
+      headers: { 'retry-after': String(seconds) },
+    });
+  }
+  if (!(await verifyPassword(password, hash))) {
+    await store.recordFailure(db, subjects[0], ACCOUNT_POLICY);
+    await store.recordFailure(db, subjects[1], ADDRESS_POLICY);
+    metrics.signIns.inc({ result: 'refused' });
+    throw new Refusal('UNAUTHORIZED', 'unauthorized: the user name or the password is wrong');
+  }
+  metrics.signIns.inc({ result: 'accepted' });
+  await store.forgetFailures(db, [subjects[0]]);
+  remembered.set(memory!, Date.now() + REMEMBERED_MS);
+  return toSignedIn(account!);
+}
+
+function toSignedIn({ id, username, is_sysadmin }: store.User): SignedInUser {
+  return { id, username, isSysadmin: is_sysadmin };
+}
+
+/** The stored hash is part of the key: a changed password is forgotten at once. */
+function memoryKey(hash: string, password: string): string {
+  return createHmac('sha256', processKey).update(hash).update('\0').update(password).digest('base64');
+}
+
+function isRemembered(key: string): boolean {
+  const until = remembered.get(key);
+  return until !== undefined && until > Date.now();
+}

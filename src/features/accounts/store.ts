@@ -1,0 +1,161 @@
+import { sql } from 'kysely';
+
+import { Refusal } from '../../lib/errors.ts';
+import type { Db } from '../../platform/db/connect.ts';
+import { isUniqueViolation } from '../../platform/db/errors.ts';
+
+export interface User {
+  id: number;
+  username: string;
+  email: string | null;
+  realname: string;
+  comment: string;
+  is_sysadmin: boolean;
+  created_at: Date;
+  updated_at: Date;
+}
+
+const COLUMNS = [
+  'id',
+  'username',
+  'email',
+  'realname',
+  'comment',
+  'is_sysadmin',
+  'created_at',
+  'updated_at',
+] as const;
+
+const selectUsers = (db: Db) => db.selectFrom('user_account').where('deleted_at', 'is', null);
+
+export async function findUser(db: Db, id: number): Promise<User | undefined> {
+  return selectUsers(db).where('id', '=', id).select(COLUMNS).executeTakeFirst();
+}
+
+export async function findUserByName(db: Db, username: string): Promise<User | undefined> {
+  return selectUsers(db)
+    .where(sql`lower(username)`, '=', username.toLowerCase())
+    .select(COLUMNS)
+    .executeTakeFirst();
+}
+
+/** What a sign-in needs: the user and the hash of the password. */
+export async function findCredential(
+  db: Db,
+  key: { username: string } | { id: number },
+): Promise<(User & { password_hash: string | null }) | undefined> {
+  const query = selectUsers(db).select([...COLUMNS, 'password_hash']);
+  if ('id' in key) return query.where('id', '=', key.id).executeTakeFirst();
+  return query.where(sql`lower(username)`, '=', key.username.toLowerCase()).executeTakeFirst();
+}
+
+export async function listUsers(
+  db: Db,
+  { name, limit, offset }: { name?: string | undefined; limit: number; offset: number },
+): Promise<{ users: User[]; total: number }> {
+  let query = selectUsers(db);
+  if (name !== undefined) {
+    query = query.where(sql<boolean>`position(lower(${name}) in lower(username)) > 0`);
+  }
+  const users = await query.select(COLUMNS).orderBy('username').limit(limit).offset(offset).execute();
+  const { total } = await query
+    .select(({ fn }) => fn.countAll<number>().as('total'))
+    .executeTakeFirstOrThrow();
+  return { users, total };
+}
+
+export interface NewUser {
+  username: string;
+  email: string | null;
+  realname: string;
+  comment: string;
+  password_hash: string;
+}
+
+export async function insertUser(db: Db, user: NewUser): Promise<number> {
+  try {
+    const { id } = await db
+      .insertInto('user_account')
+      .values(user)
+      .returning('id')
+      .executeTakeFirstOrThrow();
+    return id;
+  } catch (cause) {
+    if (isUniqueViolation(cause)) {
+      throw new Refusal('CONFLICT', 'conflict: the user name or the email is in use', { cause });
+    }
+    throw cause;
+  }
+}
+
+/** A new password ends what was made with the old one: refresh tokens are gone with it. */
+export async function updatePassword(db: Db, id: number, passwordHash: string): Promise<void> {
+  await db
+    .updateTable('user_account')
+    .set({ password_hash: passwordHash, updated_at: sql`now()` })
+    .where('id', '=', id)
+    .execute();
+}
+
+/** Sets the administrator's password if it has none. Answers whether it was set. */
+export async function setFirstPassword(db: Db, username: string, passwordHash: string): Promise<boolean> {
+  const { numUpdatedRows } = await selectUpdate(db)
+    .set({ password_hash: passwordHash })
+    .where('username', '=', username)
+    .where('password_hash', 'is', null)
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+}
+
+const selectUpdate = (db: Db) => db.updateTable('user_account').where('deleted_at', 'is', null);
+
+export async function updateSysadmin(db: Db, id: number, isSysadmin: boolean): Promise<boolean> {
+  const { numUpdatedRows } = await selectUpdate(db)
+    .set({ is_sysadmin: isSysadmin, updated_at: sql`now()` })
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+}
+
+/** The row stays, for history; nobody can sign in with it, and its name is free again. */
+export async function deleteUser(db: Db, id: number): Promise<boolean> {
+  const { numUpdatedRows } = await selectUpdate(db)
+    .set({ deleted_at: sql`now()`, password_hash: null, is_sysadmin: false })
+    .where('id', '=', id)
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+}
+
+/** Seconds until the next try is allowed for any of the subjects; 0 when it is allowed now. */
+export async function findBlockedSeconds(db: Db, subjects: string[]): Promise<number> {
+  const { rows } = await sql<{ seconds: number }>`
+    select coalesce(ceil(extract(epoch from max(blocked_until) - now())), 0)::int as seconds
+    from sign_in_failure where subject = any (${subjects})`.execute(db);
+  return Math.max(0, rows[0]?.seconds ?? 0);
+}
+
+export interface FailurePolicy {
+  /** Failures that cost nothing. */
+  free: number;
+  /** Longest wait in seconds. */
+  maxSeconds: number;
+}
+
+/** Counts a failure: behind the free ones the wait is one second and doubles with each. Forgotten after an hour. */
+export async function recordFailure(db: Db, subject: string, { free, maxSeconds }: FailurePolicy) {
+  await sql`
+    insert into sign_in_failure as f (subject, failures, failed_at, blocked_until)
+    values (${subject}, 1, now(), now())
+    on conflict (subject) do update set
+      failures = case when f.failed_at < now() - interval '1 hour' then 1 else f.failures + 1 end,
+      failed_at = now(),
+      blocked_until = case
+        when f.failed_at < now() - interval '1 hour' or f.failures < ${free} then now()
+        else now() + make_interval(secs => least(${maxSeconds}, power(2, least(f.failures - ${free}, 20))))
+      end`.execute(db);
+}
+
+export async function forgetFailures(db: Db, subjects: string[]): Promise<void> {
+  await sql`delete from sign_in_failure
+    where subject = any (${subjects}) or failed_at < now() - interval '1 day'`.execute(db);
+}

@@ -1,0 +1,110 @@
+import { quote } from './quote.ts';
+
+export interface JsonTrick {
+  message: string;
+  offset: number;
+}
+
+/** The keys of one object. Most have a handful, for which a list is faster than a set. */
+class Keys {
+  private readonly few: string[] = [];
+  private many: Set<string> | undefined;
+
+  /** Whether the key is new. */
+  add(key: string): boolean {
+    if (this.many) return this.many.size !== this.many.add(key).size;
+    if (this.few.includes(key)) return false;
+    this.few.push(key);
+    if (this.few.length > 8) this.many = new Set(this.few);
+    return true;
+  }
+}
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const BACKSLASH = 0x5c;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+/**
+ * Walks once over a text that may be JSON and looks for what JSON.parse lets pass. It does not check
+ * the grammar: of a text that is no JSON it may report nothing, and JSON.parse then refuses it.
+ */
+export function findJsonTrick(
+  text: string,
+  maxDepth: number,
+  maxValues: number,
+): JsonTrick | undefined {
+  const open: (Keys | undefined)[] = []; // of arrays, undefined
+  let keys: Keys | undefined;
+  let keyIsNext = false;
+  let values = 1;
+  for (let i = 0; i < text.length; i++) {
+    switch (text.charCodeAt(i)) {
+      case QUOTE: {
+        const end = endOfString(text, i);
+        if (end < 0) return undefined;
+        if (keyIsNext && keys) {
+          const message = checkKey(text.slice(i, end + 1), keys);
+          if (message) return { message, offset: i };
+          keyIsNext = false;
+        }
+        i = end;
+        break;
+      }
+      case OPEN_OBJECT:
+      case OPEN_ARRAY:
+        keyIsNext = text.charCodeAt(i) === OPEN_OBJECT;
+        keys = keyIsNext ? new Keys() : undefined;
+        open.push(keys);
+        values++;
+        if (open.length > maxDepth) {
+          return { message: `nested deeper than ${maxDepth} levels`, offset: i };
+        }
+        break;
+      case CLOSE_OBJECT:
+      case CLOSE_ARRAY:
+        open.pop();
+        keys = open.at(-1);
+        keyIsNext = false;
+        break;
+      case COMMA:
+        keyIsNext = keys !== undefined;
+        values++;
+        break;
+      default:
+    }
+    if (values > maxValues) return { message: `more than ${maxValues} values`, offset: i };
+  }
+  return undefined;
+}
+
+/** The position of the closing quote; below zero when there is none. */
+function endOfString(text: string, start: number): number {
+  for (let i = start + 1; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === QUOTE) return i;
+    if (code === BACKSLASH) i++;
+  }
+  return -1;
+}
+
+function checkKey(quoted: string, keys: Keys): string | undefined {
+  const key = unescaped(quoted);
+  if (key === undefined) return undefined;
+  if (key === '__proto__') return 'the key "__proto__"';
+  // Readers replace half a surrogate pair, so that two such keys become one.
+  if (!key.isWellFormed()) return 'a key with half a surrogate pair';
+  return keys.add(key) ? undefined : `the key ${quote(key)} twice in one object`;
+}
+
+function unescaped(quoted: string): string | undefined {
+  if (!quoted.includes('\\')) return quoted.slice(1, -1);
+  try {
+    return JSON.parse(quoted) as string;
+  } catch {
+    return undefined; // no JSON string: JSON.parse of the whole will say so
+  }
+}
