@@ -63,7 +63,7 @@ test('invalid UTF-8 is refused', () => {
   }
 });
 
-test('depth and number of values have limits', () => {
+test('depth, number of values and of different keys have limits', () => {
   const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
   const bytes = Buffer.from('[1,2,{"a":3}]');
 
@@ -71,5 +71,11 @@ test('depth and number of values have limits', () => {
   assert.throws(() => parse(nested(65)), { message: /deeper than 64 levels/, offset: 64 });
   assert.doesNotThrow(() => parseStrictJson(bytes, { maxValues: 6 }));
   assert.throws(() => parseStrictJson(bytes, { maxValues: 3 }), { message: /more than 3 values/ });
+  assert.throws(
+    () => parseStrictJson(Buffer.from('[{"a":1},{"b":1,"\\u0061":1}]'), { maxDistinctKeys: 2 }),
+    {
+      message: /more than 2 different keys/,
+    },
+  );
   assert.throws(() => parseStrictJson(bytes, { maxDepth: 1 }), { message: /deeper than 1 level/ });
 });

@@ -1,11 +1,7 @@
+import type { JsonLimits } from './strict-json-scan.ts';
 import { findJsonTrick } from './strict-json-scan.ts';
 
-export interface JsonLimits {
-  /** How many objects and arrays may lie inside each other. */
-  maxDepth?: number;
-  /** How many values the whole document may have. */
-  maxValues?: number;
-}
+export type { JsonLimits } from './strict-json-scan.ts';
 
 /** The text is no JSON, or one that two readers could understand differently. */
 export class StrictJsonError extends Error {
@@ -18,21 +14,19 @@ export class StrictJsonError extends Error {
   }
 }
 
-const MAX_DEPTH = 64;
-const MAX_VALUES = 100_000;
+const LIMITS: JsonLimits = { maxDepth: 64, maxValues: 100_000, maxDistinctKeys: 10_000 };
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * JSON in which every reader sees the same: valid UTF-8 without a byte order mark, no key twice in
  * an object (compared unescaped), no `__proto__`, no key with half a surrogate pair, and bounded in
- * depth and number of values. It takes linear time.
+ * depth, values and different keys. It takes linear time.
  */
-export function parseStrictJson(bytes: Uint8Array, limits: JsonLimits = {}): unknown {
+export function parseStrictJson(bytes: Uint8Array, limits: Partial<JsonLimits> = {}): unknown {
   const text = decode(bytes);
   if (text.startsWith('\uFEFF')) throw new StrictJsonError('a byte order mark', 0);
-  const { maxDepth = MAX_DEPTH, maxValues = MAX_VALUES } = limits;
   // Before JSON.parse, so that what is too large is never built.
-  const trick = findJsonTrick(text, maxDepth, maxValues);
+  const trick = findJsonTrick(text, { ...LIMITS, ...limits });
   if (trick) throw new StrictJsonError(trick.message, trick.offset);
   try {
     return JSON.parse(text) as unknown;
