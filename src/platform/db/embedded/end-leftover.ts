@@ -46,7 +46,9 @@ function sendSignal(pid: number, signal: NodeJS.Signals): void {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ESRCH') return;
-    throw new Error(`PostgreSQL (process ${pid}) of a killed server cannot be ended: ${code}`, { cause: error });
+    throw new Error(`PostgreSQL (process ${pid}) of a killed server cannot be ended: ${code}`, {
+      cause: error,
+    });
   }
 }
 

@@ -30,7 +30,9 @@ export interface EmbeddedPostgresOptions {
 }
 
 /** Starts the PostgreSQL that comes with Roadstead, and makes its data folder at the first start. */
-export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres(
+  options: EmbeddedPostgresOptions,
+): Promise<EmbeddedPostgres> {
   const dataDir = resolveDataDir(options.dataDir);
   const lock = takeExclusiveLock(`${dataDir}.lock`);
   const logFile = new LogFile(`${dataDir}.log`);
@@ -47,7 +49,9 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
 }
 
 async function start(
-  { dataDir, log, settings = {} }: EmbeddedPostgresOptions, logFile: LogFile, cleanUp: () => void,
+  { dataDir, log, settings = {} }: EmbeddedPostgresOptions,
+  logFile: LogFile,
+  cleanUp: () => void,
 ): Promise<EmbeddedPostgres> {
   const begin = Date.now();
   const binaries = findBinaries();
@@ -63,7 +67,10 @@ async function start(
   const own = settingArguments({ ...settings, unix_socket_directories: host });
   const command = [binaries.postgres, '-D', dataDir, ...own];
   const postmaster = await Postmaster.start({ command, dataDir, runAs, logFile, log });
-  log.info({ pid: postmaster.pid, runAs: runAs.kind, tookMs: Date.now() - begin }, 'postgres started');
+  log.info(
+    { pid: postmaster.pid, runAs: runAs.kind, tookMs: Date.now() - begin },
+    'postgres started',
+  );
 
   let stopping: Promise<void> | undefined;
   const stop = async () => {

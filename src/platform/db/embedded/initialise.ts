@@ -1,7 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import {
-  chownSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
 } from 'node:fs';
 import path from 'node:path';
 import { type Binaries, POSTGRES_MAJOR } from './find-binaries.ts';
@@ -15,7 +24,9 @@ export function isInitialised(dataDir: string): boolean {
   const names = existsSync(dataDir) ? readdirSync(dataDir) : [];
   if (names.length === 0) return false;
   if (!names.includes('PG_VERSION')) {
-    throw new Error(`${dataDir} is neither empty nor a PostgreSQL data folder. Choose another one with ROADSTEAD_DATA.`);
+    throw new Error(
+      `${dataDir} is neither empty nor a PostgreSQL data folder. Choose another one with ROADSTEAD_DATA.`,
+    );
   }
   const version = readFileSync(path.join(dataDir, 'PG_VERSION'), 'utf8').trim();
   if (version !== POSTGRES_MAJOR) {
@@ -32,7 +43,10 @@ export function isInitialised(dataDir: string): boolean {
  * half-way leaves nothing that the next one could take for a database.
  */
 export async function initialise(
-  binaries: Binaries, dataDir: string, runAs: RunAs, options: { sync: boolean },
+  binaries: Binaries,
+  dataDir: string,
+  runAs: RunAs,
+  options: { sync: boolean },
 ): Promise<void> {
   const parent = path.dirname(dataDir);
   const prefix = `${path.basename(dataDir)}.new-`;
@@ -47,7 +61,15 @@ export async function initialise(
   try {
     if (runAs.kind === 'user') chownSync(fresh, runAs.uid, runAs.gid);
     await run(runAs, initdbCommand(binaries, fresh, options.sync));
-    const single = [binaries.postgres, '--single', '-c', `fsync=${options.sync ? 'on' : 'off'}`, '-D', fresh, 'postgres'];
+    const single = [
+      binaries.postgres,
+      '--single',
+      '-c',
+      `fsync=${options.sync ? 'on' : 'off'}`,
+      '-D',
+      fresh,
+      'postgres',
+    ];
     await run(runAs, single, `create database ${DATABASE};\n`);
     if (options.sync) syncFolder(fresh);
     renameSync(fresh, dataDir);
@@ -60,11 +82,20 @@ export async function initialise(
 
 function initdbCommand(binaries: Binaries, folder: string, sync: boolean): string[] {
   return [
-    binaries.initdb, '-D', folder, `--username=${USER}`, '--encoding=UTF8', '--data-checksums',
+    binaries.initdb,
+    '-D',
+    folder,
+    `--username=${USER}`,
+    '--encoding=UTF8',
+    '--data-checksums',
     // The builtin provider sorts and classifies the same on every machine; libc's own locale is not used.
-    '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C',
+    '--locale-provider=builtin',
+    '--builtin-locale=C.UTF-8',
+    '--locale=C',
     // Whoever can enter the socket's folder (mode 0700) could read the data files as well.
-    '--auth=trust', '--no-instructions', ...(sync ? [] : ['--no-sync']),
+    '--auth=trust',
+    '--no-instructions',
+    ...(sync ? [] : ['--no-sync']),
   ];
 }
 
@@ -78,7 +109,9 @@ async function run(runAs: RunAs, command: string[], input = ''): Promise<void> {
   const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
   if (code !== 0) {
     const name = path.basename(command[0]!);
-    throw new Error(`${name} failed (${signal ?? code}): ${Buffer.concat(output).toString().trim()}`);
+    throw new Error(
+      `${name} failed (${signal ?? code}): ${Buffer.concat(output).toString().trim()}`,
+    );
   }
 }
 

@@ -65,7 +65,9 @@ export class Postmaster {
     const output = logFile.open();
     try {
       // Detached: in a session of its own, where Ctrl-C at our terminal does not reach it.
-      return new Postmaster(spawnAs(runAs, command, { stdio: ['ignore', output, output], detached: true, cwd: '/' }));
+      return new Postmaster(
+        spawnAs(runAs, command, { stdio: ['ignore', output, output], detached: true, cwd: '/' }),
+      );
     } finally {
       closeSync(output);
     }

@@ -87,7 +87,12 @@ function hasName(): boolean {
 }
 
 function unprivilegedUsers({ binaries, dataDir }: RunAsOptions): RunAs[] {
-  const owners = [dataDir, path.dirname(dataDir), path.dirname(path.dirname(dataDir)), binaries.postgres]
+  const owners = [
+    dataDir,
+    path.dirname(dataDir),
+    path.dirname(path.dirname(dataDir)),
+    binaries.postgres,
+  ]
     .map((file) => statSync(file, { throwIfNoEntry: false }))
     .filter((stats) => stats !== undefined)
     .map(({ uid, gid }) => ({ kind: 'user' as const, uid, gid }));
