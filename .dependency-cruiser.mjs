@@ -75,8 +75,14 @@ export default {
       { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     ),
     forbid(
-      'resolvable',
-      'an import that leads nowhere, or to a package that package.json does not name',
+      'named-in-package-json',
+      'a package that only another package brings along can vanish with the next update',
+      { path: '^src/' },
+      { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+    ),
+    forbid(
+      'leads-somewhere',
+      'an import that leads nowhere stops the program where no test has been',
       { path: '^src/' },
       { couldNotResolve: true },
     ),

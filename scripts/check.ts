@@ -1,5 +1,6 @@
-/** `npm run check`: all static checks, side by side with their names; each one runs even when another
- * failed, and the failed ones are listed at the end. `npm run check -- lint types` runs only those. */
+/** `npm run check`: all static checks, one after another. Each one runs even when another failed, and the
+ * failed ones are listed at the end. `npm run check -- lint types` runs only those; what starts with a dash
+ * is handed to the tool: `npm run lint -- --fix`. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
@@ -14,7 +15,9 @@ const checks: Record<string, string[]> = {
   generated: [join(root, 'scripts/generate.ts'), '--check'],
 };
 
-const wanted = process.argv.slice(2);
+const isOption = (argument: string) => argument.startsWith('-');
+const options = process.argv.slice(2).filter(isOption);
+const wanted = process.argv.slice(2).filter((argument) => !isOption(argument));
 const unknown = wanted.filter((name) => !(name in checks));
 if (unknown.length > 0) {
   console.error(
@@ -29,7 +32,10 @@ for (const [name, command] of Object.entries(checks)) {
   console.log(`\n== ${name}`);
   const startedAt = performance.now();
   // The tools are scripts that name `node` in their first line; this runs them with the pinned one.
-  const { status, error } = spawnSync(process.execPath, command, { cwd: root, stdio: 'inherit' });
+  const { status, error } = spawnSync(process.execPath, [...command, ...options], {
+    cwd: root,
+    stdio: 'inherit',
+  });
   if (error) console.error(error);
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   console.log(`== ${name}: ${status === 0 ? 'ok' : 'FAILED'} (${seconds} s)`);
