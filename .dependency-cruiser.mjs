@@ -1,4 +1,4 @@
-// Which file may import which. `npm run lint:imports` checks it; test/tidy.test.ts plants a breach of
+// Which file may import which. `npm run lint:imports` checks it; test/gates.test.ts plants a breach of
 // each rule and sees it found. Both lists below are orders, kept in scripts/rooms.ts.
 import { layers, rooms } from './scripts/rooms.ts';
 

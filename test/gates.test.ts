@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
 
-import { breachesOfImports, soundImports } from './planted-imports.ts';
-import { breachesOfLint, soundCode } from './planted-lint.ts';
-import { isTest, readTree } from './tree.ts';
+import { breachesOfImports, soundImports } from './tidy/planted-imports.ts';
+import { breachesOfLint, soundCode } from './tidy/planted-lint.ts';
+import { isTest, readTree } from './tidy/tree.ts';
 
-const root = join(import.meta.dirname, '../..');
+const root = join(import.meta.dirname, '..');
 
 /** What a gate reads besides the sources. */
 const settings = [
