@@ -89,6 +89,10 @@ export default {
   ],
   options: {
     tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: ['node_modules', '^(test|bench|scripts|portal)/'] },
     // A test starts the whole program, which would close a circle.

@@ -6,6 +6,7 @@ import { cp, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { suite, test, type TestContext } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
 
 import { breachesOfImports, soundImports } from './tidy/planted-imports.ts';
 import { breachesOfLint, soundCode } from './tidy/planted-lint.ts';
@@ -45,7 +46,11 @@ function run(folder: string, ...command: string[]): Promise<{ code: unknown; out
       process.execPath,
       command,
       { cwd: folder, maxBuffer: 1 << 26 },
-      (error, stdout, stderr) => resolve({ code: error?.code ?? 0, output: stdout + stderr }),
+      (error, stdout, stderr) => {
+        // Some tools print in colour when they run in CI.
+        const output = stripVTControlCharacters(stdout + stderr);
+        resolve({ code: error?.code ?? 0, output });
+      },
     );
   });
 }

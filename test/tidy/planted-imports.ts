@@ -6,6 +6,7 @@ const imports = (from: string, names = 'one') =>
 export const soundImports: Record<string, string> = {
   'src/lib/one.ts': one,
   'src/oci/one.ts': imports('../lib/one.ts'),
+  'src/platform/config/schema.ts': imports('typebox', 'Type'),
   'src/platform/db/pool.ts': imports('pg', 'Pool'),
   'src/features/access/index.ts': one,
   'src/features/access/inside.ts': one,
