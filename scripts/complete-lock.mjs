@@ -36,8 +36,9 @@ for (const [key, owner] of Object.entries(lock.packages)) {
     const isLocked = [`node_modules/${name}`, `${key}/node_modules/${name}`].some(
       (at) => at in lock.packages,
     );
-    if (!isLocked && /^\d+\.\d+\.\d+[\w.+-]*$/.test(range))
+    if (!isLocked && /^\d+\.\d+\.\d+[\w.+-]*$/.test(range)) {
       missing[`node_modules/${name}`] = placeholder(name, range, owner);
+    }
   }
 }
 

@@ -98,8 +98,9 @@ function install() {
     stdio: 'inherit',
   });
   if (error) throw new SetupError(`npm could not be started: ${error.message}`);
-  if (status !== 0)
+  if (status !== 0) {
     throw new SetupError(`npm ci failed (${signal ?? status}); its messages are above.`);
+  }
 }
 
 function requirePackages(packages) {
@@ -120,8 +121,9 @@ function linkLibraries(native) {
   for (const { source, target } of list) {
     const [from, link] = [source, target].map((name) => path.resolve(native, '..', name));
     const value = path.relative(path.dirname(link), from);
-    if (!link.startsWith(native + path.sep))
+    if (!link.startsWith(native + path.sep)) {
       throw new SetupError(`pg-symlinks.json points outside its package: ${target}`);
+    }
     if (readLink(link) === value) continue;
     rmSync(link, { force: true });
     try {

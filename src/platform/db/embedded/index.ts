@@ -3,7 +3,7 @@ import path from 'node:path';
 import { endLeftover } from './end-leftover.ts';
 import { takeExclusiveLock } from './exclusive-lock.ts';
 import { findBinaries } from './find-binaries.ts';
-import { DATABASE, initialise, isInitialised, USER } from './initialise.ts';
+import { DATABASE, initialise, isInitialised, removeHalfMade, USER } from './initialise.ts';
 import { LogFile } from './log-file.ts';
 import type { Log } from './log.ts';
 import { takeOwnership } from './owner.ts';
@@ -63,6 +63,7 @@ async function start(
   } else {
     await initialise(binaries, dataDir, runAs, { sync: settings['fsync'] !== 'off' });
   }
+  removeHalfMade(dataDir);
   const host = makeSocketDirectory(dataDir, runAs);
   const own = settingArguments({ ...settings, unix_socket_directories: host });
   const command = [binaries.postgres, '-D', dataDir, ...own];

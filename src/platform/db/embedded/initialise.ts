@@ -19,6 +19,8 @@ import { type RunAs, spawnAs } from './run-as.ts';
 export const USER = 'roadstead';
 export const DATABASE = 'roadstead';
 
+const FRESH = '.new-';
+
 /** Whether the folder holds a database of ours; throws when it holds anything else. */
 export function isInitialised(dataDir: string): boolean {
   const names = existsSync(dataDir) ? readdirSync(dataDir) : [];
@@ -49,14 +51,7 @@ export async function initialise(
   options: { sync: boolean },
 ): Promise<void> {
   const parent = path.dirname(dataDir);
-  const prefix = `${path.basename(dataDir)}.new-`;
-  for (const name of readdirSync(parent)) {
-    // The initdb of a killed start may still be writing into it.
-    if (name.startsWith(prefix)) {
-      rmSync(path.join(parent, name), { recursive: true, force: true, maxRetries: 10 });
-    }
-  }
-  const fresh = path.join(parent, prefix + randomBytes(4).toString('hex'));
+  const fresh = `${dataDir}${FRESH}${randomBytes(4).toString('hex')}`;
   mkdirSync(fresh, { mode: 0o700 });
   try {
     if (runAs.kind === 'user') chownSync(fresh, runAs.uid, runAs.gid);
@@ -77,6 +72,19 @@ export async function initialise(
   } catch (error) {
     rmSync(fresh, { recursive: true, force: true, maxRetries: 10 });
     throw error;
+  }
+}
+
+/** What starts that were killed half-way left. Their initdb may still be writing, so this is done at each start. */
+export function removeHalfMade(dataDir: string): void {
+  const parent = path.dirname(dataDir);
+  for (const name of readdirSync(parent)) {
+    if (!name.startsWith(path.basename(dataDir) + FRESH)) continue;
+    try {
+      rmSync(path.join(parent, name), { recursive: true, force: true });
+    } catch {
+      // The next start removes it.
+    }
   }
 }
 

@@ -11,11 +11,16 @@ export interface RunAs {
   /** Who owns the files, as seen from here. */
   uid: number;
   gid: number;
+  /** Whether what is started ends with this process, where setpriv is there. */
+  endsWithUs?: boolean;
 }
 
 // Root in a user namespace of its own in which it is called nobody: files keep belonging to root,
 // nothing on the machine changes, and folders of mode 0700 stay readable.
 const NAMESPACE = ['unshare', '-U', '--map-user=65534', '--map-group=65534', '--'];
+
+// The kernel asks the program to end (fast shutdown) when our process is gone, however that happened.
+const END_WITH_US = ['setpriv', '--pdeathsig', 'INT', '--'];
 
 // Nothing of our environment is handed on: it holds secrets, and PG… variables would be obeyed.
 const ENVIRONMENT = {
@@ -31,8 +36,13 @@ export interface RunAsOptions {
   namespaces?: boolean;
 }
 
-/** Ourselves; as root, the first of: root in a namespace, the owner of the folders around, postgres, nobody. */
 export async function chooseRunAs(options: RunAsOptions): Promise<RunAs> {
+  const runAs = await chooseIdentity(options);
+  return { ...runAs, endsWithUs: await succeeds(runAs, [...END_WITH_US, 'true']) };
+}
+
+/** Ourselves; as root, the first of: root in a namespace, the owner of the folders around, postgres, nobody. */
+async function chooseIdentity(options: RunAsOptions): Promise<RunAs> {
   const self: RunAs = { kind: 'self', uid: process.getuid!(), gid: process.getgid!() };
   if (self.uid !== 0 && hasName()) return self;
   const namespace: RunAs = { ...self, kind: 'namespace' };
@@ -59,23 +69,32 @@ export function spawnAs(
   command: string[],
   options: { stdio: StdioOptions; detached?: boolean; cwd?: string },
 ): ChildProcess {
-  const [file, ...args] = runAs.kind === 'namespace' ? [...NAMESPACE, ...command] : command;
-  const identity = runAs.kind === 'user' ? { uid: runAs.uid, gid: runAs.gid } : {};
-  return spawn(file!, args, { ...options, ...identity, env: ENVIRONMENT });
+  const { file, args, identity } = prepare(runAs, [
+    ...(runAs.endsWithUs ? END_WITH_US : []),
+    ...command,
+  ]);
+  return spawn(file, args, { ...options, ...identity, env: ENVIRONMENT });
 }
 
 /** Whether this identity can start the binary and enter the data folder's parent. */
-async function canRun(runAs: RunAs, { binaries, dataDir }: RunAsOptions): Promise<boolean> {
+function canRun(runAs: RunAs, { binaries, dataDir }: RunAsOptions): Promise<boolean> {
   const script = 'cd "$1" && exec "$2" --version';
-  const command = ['sh', '-c', script, 'sh', path.dirname(dataDir), binaries.postgres];
-  const [file, ...args] = runAs.kind === 'namespace' ? [...NAMESPACE, ...command] : command;
-  const identity = runAs.kind === 'user' ? { uid: runAs.uid, gid: runAs.gid } : {};
+  return succeeds(runAs, ['sh', '-c', script, 'sh', path.dirname(dataDir), binaries.postgres]);
+}
+
+async function succeeds(runAs: RunAs, command: string[]): Promise<boolean> {
+  const { file, args, identity } = prepare(runAs, command);
   try {
-    await promisify(execFile)(file!, args, { ...identity, env: ENVIRONMENT, cwd: '/' });
+    await promisify(execFile)(file, args, { ...identity, env: ENVIRONMENT, cwd: '/' });
     return true;
   } catch {
     return false;
   }
+}
+
+function prepare({ kind, uid, gid }: RunAs, command: string[]) {
+  const [file = '', ...args] = kind === 'namespace' ? [...NAMESPACE, ...command] : command;
+  return { file, args, identity: kind === 'user' ? { uid, gid } : {} };
 }
 
 function hasName(): boolean {
