@@ -67,7 +67,23 @@ function kyselyWrites(node: ts.Node): string[] {
   if (table === undefined) return [];
   const tables = ts.isArrayLiteralExpression(table) ? table.elements : [table];
   // `updateTable('tag as t')`
-  return tables.map((table) => (ts.isStringLiteralLike(table) ? firstWord(table.text) : HOLE));
+  return tables.flatMap(tableNames).map(firstWord);
+}
+
+/** The names an expression can stand for: a string, or the variable of a loop over strings. */
+function tableNames(node: ts.Expression): string[] {
+  if (ts.isStringLiteralLike(node)) return [node.text];
+  const loop = ts.findAncestor(
+    node,
+    (parent): parent is ts.ForOfStatement =>
+      ts.isForOfStatement(parent) &&
+      ts.isVariableDeclarationList(parent.initializer) &&
+      parent.initializer.declarations[0]?.name.getText() === node.getText(),
+  );
+  const list =
+    loop !== undefined && ts.isAsExpression(loop.expression) && loop.expression.expression;
+  if (!list || !ts.isArrayLiteralExpression(list)) return [HOLE];
+  return list.elements.map((element) => (ts.isStringLiteralLike(element) ? element.text : HOLE));
 }
 
 const firstWord = (text: string) =>
@@ -134,6 +150,8 @@ export const oneOwner: Rule = {
     { ...readme, [elsewhere]: "sql`delete from ${sql.table('label')}`;\n" },
     { ...readme, [elsewhere]: "client.query('TRUNCATE label');\n" },
     { ...readme, [elsewhere]: 'sql`delete from ${table}`;\n' },
+    { ...readme, [elsewhere]: 'db.deleteFrom(table);\n' },
+    { ...readme, [elsewhere]: "for (const t of ['label'] as const) db.deleteFrom(t);\n" },
     { ...readme, 'src/platform/jobs/store.ts': "db.deleteFrom('label');\n" },
     { ...readme, [`${labels}/store.ts`]: "db.deleteFrom('label_history');\n" },
     { ...readme, 'src/features/quotas/README.md': '# quotas\n\nTables: `quota`, `label`.\n' },
@@ -144,6 +162,10 @@ export const oneOwner: Rule = {
   ],
   allowed: [
     { ...readme, [`${labels}/store.ts`]: "db.insertInto('label');\n" },
+    {
+      ...readme,
+      [`${labels}/store.ts`]: "for (const t of ['label'] as const) db.deleteFrom(t);\n",
+    },
     { ...readme, [`${labels}/store/insert.ts`]: 'sql`insert into label select 1`;\n' },
     { ...readme, [elsewhere]: "db.selectFrom('quota as q').innerJoin('label as l');\n" },
     { ...readme, [elsewhere]: 'sql`select 1 from label for update of label skip locked`;\n' },
