@@ -27,6 +27,8 @@ const settings = [
   'tsconfig.json',
 ];
 
+const databaseTypes = 'src/platform/db/schema.gen.ts';
+
 /** A small repository under the settings of this one. */
 async function plant(t: TestContext, files: Record<string, string>): Promise<string> {
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'roadstead-gates-')));
@@ -152,6 +154,22 @@ suite('the gates', { concurrency: 2 }, () => {
 
     assert.deepEqual([before.code, written.code, after.code], [1, 0, 0], before.output);
     assert.match(before.output, /stale: docs\/rooms\.md/);
+  });
+
+  test('generated: database types that a new migration left behind', async (t) => {
+    const folder = await plant(t, {});
+    for (const path of ['src', 'migrations']) {
+      await cp(join(root, path), join(folder, path), { recursive: true });
+    }
+    await writeFile(
+      join(folder, 'migrations/9999-planted.sql'),
+      'create table planted (id int);\n',
+    );
+
+    const { code, output } = await run(folder, 'scripts/generate.ts', '--check', databaseTypes);
+
+    assert.equal(code, 1, output);
+    assert.match(output, /stale: src\/platform\/db\/schema\.gen\.ts/);
   });
 
   test('check runs every gate and names those that failed', async (t) => {
