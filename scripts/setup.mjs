@@ -8,6 +8,7 @@ import {
   constants,
   existsSync,
   lstatSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -45,6 +46,8 @@ function main() {
   requirePackages(packages);
   const native = path.join(modules, packages.postgres, 'native');
   linkLibraries(native);
+  // npm 10 sometimes takes the link away with the packages of other platforms, whose program has the same name.
+  makeLink(path.join(modules, packages.node, 'bin', 'node'), path.join(modules, '.bin', 'node'));
   const programs = [path.join(modules, '.bin', 'node'), ...listFiles(path.join(native, 'bin'))];
   for (const program of programs) makeExecutable(program);
   if (isCurrent) return;
@@ -107,10 +110,10 @@ function requirePackages(packages) {
   const missing = Object.values(packages).filter(
     (name) => !existsSync(path.join(modules, name, 'package.json')),
   );
-  if (missing.length > 0 || !existsSync(path.join(modules, '.bin', 'node'))) {
+  if (missing.length > 0) {
     throw new SetupError(
-      `${missing.join(' and ') || 'node_modules/.bin/node'} is missing: optional packages or links were left out of the ` +
-        'installation. Run "npm ci --include=optional --bin-links".',
+      `${missing.join(' and ')} is missing: optional packages were left out of the installation. ` +
+        'Run "npm ci --include=optional".',
     );
   }
 }
@@ -120,18 +123,23 @@ function linkLibraries(native) {
   const list = JSON.parse(readText(path.join(native, 'pg-symlinks.json')) ?? '[]');
   for (const { source, target } of list) {
     const [from, link] = [source, target].map((name) => path.resolve(native, '..', name));
-    const value = path.relative(path.dirname(link), from);
     if (!link.startsWith(native + path.sep)) {
       throw new SetupError(`pg-symlinks.json points outside its package: ${target}`);
     }
-    if (readLink(link) === value) continue;
-    rmSync(link, { force: true });
-    try {
-      symlinkSync(value, link);
-    } catch (error) {
-      // Another setup may have been faster.
-      if (error.code !== 'EEXIST') throw error;
-    }
+    makeLink(from, link);
+  }
+}
+
+function makeLink(from, link) {
+  const value = path.relative(path.dirname(link), from);
+  if (readLink(link) === value) return;
+  rmSync(link, { force: true });
+  mkdirSync(path.dirname(link), { recursive: true });
+  try {
+    symlinkSync(value, link);
+  } catch (error) {
+    // Another setup may have been faster.
+    if (error.code !== 'EEXIST') throw error;
   }
 }
 

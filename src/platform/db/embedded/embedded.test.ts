@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -32,6 +33,7 @@ after(() => {
 
 function makeDataDir(name = 'postgres'): string {
   const folder = realpathSync(mkdtempSync('/tmp/roadstead-test-'));
+  chmodSync(folder, 0o711); // for root without user namespaces, where PostgreSQL runs as somebody else
   folders.push(folder);
   return path.join(folder, name);
 }
@@ -113,7 +115,7 @@ test('a postmaster that a killed server left is ended and its data kept', async 
   const dataDir = makeDataDir();
   await (await startEmbeddedPostgres({ dataDir, log, settings })).stop();
   const binaries = findBinaries();
-  const runAs = await chooseRunAs({ binaries, dataDir });
+  const runAs = await chooseRunAs({ binaries, dataDir, log });
   const command = [
     binaries.postgres,
     '-D',

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
 const SQLITE_BUSY = 5;
@@ -16,7 +16,10 @@ export function takeExclusiveLock(file: string): ExclusiveLock {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(file, { timeout: 0 });
+    // Without the right to write, SQLite would open the file for reading and lock nothing.
+    accessSync(file, constants.W_OK);
     database.exec('begin exclusive');
+    writeFileSync(ownerFile, `${process.pid}\n`);
   } catch (cause) {
     database?.close();
     if ((cause as { errcode?: number }).errcode === SQLITE_BUSY) {
@@ -26,9 +29,12 @@ export function takeExclusiveLock(file: string): ExclusiveLock {
         { cause },
       );
     }
-    throw new Error(`The lock file ${file} cannot be used: ${(cause as Error).message}`, { cause });
+    throw new Error(
+      `The data folder cannot be used by this user (id ${process.getuid!()}): its lock ${file} says ` +
+        `"${(cause as Error).message}". Start roadstead as the user who owns the folder.`,
+      { cause },
+    );
   }
-  writeFileSync(ownerFile, `${process.pid}\n`);
   const held = database;
   return {
     release() {

@@ -56,7 +56,7 @@ async function start(
   const begin = Date.now();
   const binaries = findBinaries();
   const hasData = isInitialised(dataDir);
-  const runAs = await chooseRunAs({ binaries, dataDir });
+  const runAs = await chooseRunAs({ binaries, dataDir, log });
   if (hasData) {
     await endLeftover(dataDir, log);
     takeOwnership(dataDir, runAs);

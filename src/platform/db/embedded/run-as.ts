@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import type { Binaries } from './find-binaries.ts';
+import type { Log } from './log.ts';
 
 /** How the programs of PostgreSQL, which refuse to be root, are started. */
 export interface RunAs {
@@ -32,8 +33,7 @@ const ENVIRONMENT = {
 export interface RunAsOptions {
   binaries: Binaries;
   dataDir: string;
-  /** Off in tests of what happens where user namespaces are forbidden. */
-  namespaces?: boolean;
+  log: Log;
 }
 
 export async function chooseRunAs(options: RunAsOptions): Promise<RunAs> {
@@ -46,7 +46,7 @@ async function chooseIdentity(options: RunAsOptions): Promise<RunAs> {
   const self: RunAs = { kind: 'self', uid: process.getuid!(), gid: process.getgid!() };
   if (self.uid !== 0 && hasName()) return self;
   const namespace: RunAs = { ...self, kind: 'namespace' };
-  if (options.namespaces !== false && (await canRun(namespace, options))) return namespace;
+  if (await canRun(namespace, options)) return namespace;
   if (self.uid !== 0) {
     throw new Error(
       `User id ${self.uid} has no name (no line in /etc/passwd), which PostgreSQL needs, and user namespaces ` +
@@ -55,7 +55,7 @@ async function chooseIdentity(options: RunAsOptions): Promise<RunAs> {
   }
   for (const user of unprivilegedUsers(options)) {
     if (await canRun(user, options)) return user;
-    if (openParent(options.dataDir) && (await canRun(user, options))) return user;
+    if (openParent(options) && (await canRun(user, options))) return user;
   }
   throw new Error(
     `PostgreSQL does not run as root, user namespaces are forbidden here, and neither "postgres" nor "nobody" ` +
@@ -129,10 +129,11 @@ function namedUsers(names: string[]): RunAs[] {
 }
 
 /** Lets others pass through (not read) the folder that holds the data folder. */
-function openParent(dataDir: string): boolean {
+function openParent({ dataDir, log }: RunAsOptions): boolean {
   const parent = path.dirname(dataDir);
   const { mode, uid } = statSync(parent);
   if (uid !== 0 || (mode & 0o001) !== 0) return false;
   chmodSync(parent, (mode & 0o7777) | 0o011);
+  log.warn({ folder: parent }, 'data folder made passable for the database user');
   return true;
 }
