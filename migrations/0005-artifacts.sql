@@ -8,8 +8,8 @@ create table repository (
   deleted_at timestamptz,
   deletion_id uuid
 );
-create unique index repository_live_name on repository (name) where deleted_at is null;
-create index repository_live_project on repository (project_id, name) where deleted_at is null;
+create unique index repository_live_name on repository (project_id, name) where deleted_at is null;
+create index repository_catalog on repository (name) where deleted_at is null and first_pushed_at is not null;
 create view live_repository as
   select id, project_id, name, first_pushed_at, created_at from repository where deleted_at is null;
 
@@ -143,16 +143,14 @@ declare
   v_id bigint;
 begin
   loop
-    select id into v_id from live_repository where name = p_name and project_id = p_project_id;
-    if found then return v_id; end if;
     -- A project is deleted under FOR UPDATE, so this either waits for it or holds it off.
     perform from project where id = p_project_id and deleted_at is null for key share;
     if not found then return null; end if;
-    insert into repository (project_id, name) values (p_project_id, p_name)
-      on conflict (name) where deleted_at is null do nothing returning id into v_id;
+    select id into v_id from live_repository where project_id = p_project_id and name = p_name;
     if found then return v_id; end if;
-    perform from live_repository where name = p_name and project_id <> p_project_id;
-    if found then return null; end if;
+    insert into repository (project_id, name) values (p_project_id, p_name)
+      on conflict (project_id, name) where deleted_at is null do nothing returning id into v_id;
+    if found then return v_id; end if;
   end loop;
 end $$;
 
@@ -219,7 +217,8 @@ create function push_manifest(
 declare
   v_tag text;
 begin
-  perform from repository r where r.id = p_repository_id and r.deleted_at is null for key share;
+  perform from repository r join project p on p.id = r.project_id
+    where r.id = p_repository_id and r.deleted_at is null and p.deleted_at is null for key share;
   repository_gone := not found;
   if repository_gone then return; end if;
 

@@ -38,6 +38,8 @@ export interface RefusalOptions extends ErrorOptions {
   detail?: unknown;
   /** Headers of the reply, such as `retry-after`. */
   headers?: Record<string, string>;
+  /** Where the code's own status says less than another. */
+  status?: number;
 }
 
 /** An answer the client should read. Anything else that is thrown is a fault of ours: 500. */
@@ -50,7 +52,7 @@ export class Refusal extends Error {
   constructor(code: RefusalCode, message: string, options: RefusalOptions = {}) {
     super(message, options);
     this.code = code;
-    this.status = STATUS[code];
+    this.status = options.status ?? STATUS[code];
     this.detail = options.detail;
     this.headers = options.headers ?? {};
   }

@@ -29,10 +29,3 @@ export const ANONYMOUS: Caller = Object.freeze({});
 export function callerName(caller: Caller): string {
   return caller.user?.username ?? 'anonymous';
 }
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    caller: Caller;
-  }
-}
-

@@ -88,11 +88,15 @@ export async function insertUser(db: Db, user: NewUser): Promise<number> {
   }
 }
 
-/** A new password ends what was made with the old one: refresh tokens are gone with it. */
+/** A new password ends what was made with the old one: refresh tokens. */
 export async function updatePassword(db: Db, id: number, passwordHash: string): Promise<void> {
   await db
     .updateTable('user_account')
-    .set({ password_hash: passwordHash, updated_at: sql`now()` })
+    .set({
+      password_hash: passwordHash,
+      password_changed_at: sql`now()`,
+      updated_at: sql`now()`,
+    })
     .where('id', '=', id)
     .execute();
 }

@@ -132,9 +132,9 @@ export const ConfigSchema = group('Configuration of `roadstead server`', {
     }),
     page_entries: Type.Integer({
       description: 'Most entries of one page of tags, catalog or referrers.',
-      default: 10_000,
+      default: 100_000,
       minimum: 1,
-      maximum: 100_000,
+      maximum: 1_000_000,
     }),
     idle_body_ms: Type.Integer({
       description: 'A request body that sends nothing for this long is given up.',

@@ -207,6 +207,7 @@ export interface UserAccount {
   email: string | null;
   id: Generated<number>;
   is_sysadmin: Generated<boolean>;
+  password_changed_at: Generated<Date>;
   password_hash: string | null;
   realname: Generated<string>;
   updated_at: Generated<Date>;

@@ -48,7 +48,7 @@ export function createMetrics(): Metrics {
     }),
     uploads: new Counter({
       name: 'roadstead_blob_uploads_total',
-      help: 'Uploads by how they ended: stored, deduplicated, mounted, refused, cancelled.',
+      help: 'Uploads by how they ended: stored, deduplicated, mounted, discarded.',
       labelNames: ['result'],
       registers,
     }),

@@ -21,6 +21,8 @@ export interface BlobWriter {
 export interface BlobStorage {
   /** Makes what the driver needs. Called once at start, before anything else. */
   prepare(): Promise<void>;
+  /** Whether the store answers. */
+  isHealthy(): Promise<boolean>;
   /** A key that was never used and never will be again. */
   newLocation(): string;
   /** Opens `location` to add bytes behind the first `offsetBytes`; what lies beyond is dropped. Offset 0 makes it. */

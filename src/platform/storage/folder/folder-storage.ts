@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { constants, createReadStream } from 'node:fs';
+import { access, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 
@@ -29,6 +29,13 @@ class FolderStorage implements BlobStorage {
     const missing = shards.filter((shard) => !there.has(shard));
     for (const shard of missing) await mkdir(join(this.#root, shard), { mode: 0o700 });
     if (missing.length > 0) await syncFolder(this.#root);
+  }
+
+  async isHealthy(): Promise<boolean> {
+    return access(join(this.#root, '00'), constants.W_OK).then(
+      () => true,
+      () => false,
+    );
   }
 
   newLocation(): string {

@@ -1,0 +1,211 @@
+import Type from 'typebox';
+
+import { notFound, Refusal } from '../../lib/errors.ts';
+import { NoBody, timestamp } from '../../platform/http/harbor-body.ts';
+import { setPageHeaders, toLimits } from '../../platform/http/paging.ts';
+import type { Routes } from '../../platform/http/routes.ts';
+import { SIGNED_IN, type SignedInUser } from '../access/index.ts';
+import { hashPassword, requireStrongPassword, verifyPassword } from './password.ts';
+import * as schema from './schema.ts';
+import * as store from './store.ts';
+
+/** Harbor's built-in administrator can't be deleted or lose its rights. */
+const BUILT_IN_ADMIN = 1;
+
+export const userRoutes: Routes = (app, { db }) => {
+  app.get(
+    '/users',
+    {
+      schema: {
+        operationId: 'listUsers',
+        tags: ['user'],
+        querystring: schema.UserList,
+        response: { 200: Type.Array(schema.UserReply) },
+      },
+      config: { access: 'user:list' },
+    },
+    async (request, reply) => {
+      const name = /^username=~?(.+)$/.exec(request.query.q ?? '')?.[1];
+      const { users, total } = await store.listUsers(db, { name, ...toLimits(request.query) });
+      setPageHeaders(request, reply, request.query, total);
+      return users.map(toReply);
+    },
+  );
+
+  app.get(
+    '/users/search',
+    {
+      schema: {
+        operationId: 'searchUsers',
+        tags: ['user'],
+        querystring: schema.UserSearch,
+        response: { 200: Type.Array(schema.UserNameReply) },
+      },
+      config: { access: SIGNED_IN },
+    },
+    async (request, reply) => {
+      const { users, total } = await store.listUsers(db, {
+        name: request.query.username,
+        ...toLimits(request.query),
+      });
+      setPageHeaders(request, reply, request.query, total);
+      return users.map(({ id, username }) => ({ user_id: id, username }));
+    },
+  );
+
+  app.post(
+    '/users',
+    {
+      schema: {
+        operationId: 'createUser',
+        tags: ['user'],
+        body: schema.UserCreation,
+        response: { 201: NoBody },
+      },
+      config: { access: 'user:create' },
+    },
+    async (request, reply) => {
+      const { password, ...user } = request.body;
+      requireStrongPassword(password);
+      const id = await store.insertUser(db, { ...user, password_hash: await hashPassword(password) });
+      return reply.code(201).header('location', `${request.originalUrl}/${id}`).send(null);
+    },
+  );
+
+  app.get(
+    '/users/current',
+    {
+      schema: {
+        operationId: 'getCurrentUserInfo',
+        tags: ['user'],
+        response: { 200: schema.UserReply },
+      },
+      config: { access: SIGNED_IN },
+    },
+    async (request) => toReply(await getUser(request.caller.user!.id)),
+  );
+
+  app.get(
+    '/users/:user_id',
+    {
+      schema: {
+        operationId: 'getUser',
+        tags: ['user'],
+        params: schema.UserParams,
+        response: { 200: schema.UserReply },
+      },
+      config: { access: SIGNED_IN },
+    },
+    async (request) => {
+      requireSelfOrAdmin(request.caller.user!, request.params.user_id);
+      return toReply(await getUser(request.params.user_id));
+    },
+  );
+
+  app.put(
+    '/users/:user_id/password',
+    {
+      schema: {
+        operationId: 'updateUserPassword',
+        tags: ['user'],
+        params: schema.UserParams,
+        body: schema.PasswordChange,
+        response: { 200: NoBody },
+      },
+      config: { access: SIGNED_IN },
+    },
+    async (request, reply) => {
+      const caller = request.caller.user!;
+      const { old_password, new_password } = request.body;
+      requireSelfOrAdmin(caller, request.params.user_id);
+      requireStrongPassword(new_password);
+      const { id, password_hash } = await getCredential(request.params.user_id);
+      const hash = password_hash ?? undefined;
+      if (caller.id === id && !(await verifyPassword(old_password ?? '', hash))) {
+        throw new Refusal('FORBIDDEN', 'forbidden: the old password is wrong');
+      }
+      if (await verifyPassword(new_password, hash)) {
+        throw new Refusal('BAD_REQUEST', 'bad request: the new password is the same as the old one');
+      }
+      await store.updatePassword(db, id, await hashPassword(new_password));
+      return reply.send(null);
+    },
+  );
+
+  app.put(
+    '/users/:user_id/sysadmin',
+    {
+      schema: {
+        operationId: 'setUserSysAdmin',
+        tags: ['user'],
+        params: schema.UserParams,
+        body: schema.SysadminChange,
+        response: { 200: NoBody },
+      },
+      config: { access: 'user:update' },
+    },
+    async (request, reply) => {
+      const { user_id } = request.params;
+      requireOther(request.caller.user!, user_id, 'changed by this');
+      if (!(await store.updateSysadmin(db, user_id, request.body.sysadmin_flag))) {
+        throw notFound('user', user_id);
+      }
+      return reply.send(null);
+    },
+  );
+
+  app.delete(
+    '/users/:user_id',
+    {
+      schema: {
+        operationId: 'deleteUser',
+        tags: ['user'],
+        params: schema.UserParams,
+        response: { 200: NoBody },
+      },
+      config: { access: 'user:delete' },
+    },
+    async (request, reply) => {
+      const { user_id } = request.params;
+      requireOther(request.caller.user!, user_id, 'deleted');
+      if (!(await store.deleteUser(db, user_id))) throw notFound('user', user_id);
+      return reply.send(null);
+    },
+  );
+
+  async function getUser(id: number): Promise<store.User> {
+    const user = await store.findUser(db, id);
+    if (user === undefined) throw notFound('user', id);
+    return user;
+  }
+
+  async function getCredential(id: number) {
+    const credential = await store.findCredential(db, { id });
+    if (credential === undefined) throw notFound('user', id);
+    return credential;
+  }
+};
+
+function requireSelfOrAdmin(caller: SignedInUser, id: number): void {
+  if (caller.isSysadmin || caller.id === id) return;
+  throw new Refusal('FORBIDDEN', 'forbidden: only a system administrator may do this for others');
+}
+
+function requireOther(caller: SignedInUser, id: number, what: string): void {
+  if (id !== caller.id && id !== BUILT_IN_ADMIN) return;
+  throw new Refusal('FORBIDDEN', `forbidden: the built-in administrator and oneself can not be ${what}`);
+}
+
+function toReply(user: store.User) {
+  return {
+    user_id: user.id,
+    username: user.username,
+    email: user.email ?? '',
+    realname: user.realname,
+    comment: user.comment,
+    sysadmin_flag: user.is_sysadmin,
+    admin_role_in_auth: false,
+    creation_time: timestamp(user.created_at),
+    update_time: timestamp(user.updated_at),
+  };
+}

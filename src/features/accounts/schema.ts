@@ -1,0 +1,44 @@
+import Type, { type Static } from 'typebox';
+
+import { HarborBody, IdParams, Reply } from '../../platform/http/harbor-body.ts';
+import { PageQuery } from '../../platform/http/paging.ts';
+
+/** Harbor bars these characters from names. */
+const PLAIN_NAME = '^[^,"~#%$]+$';
+
+export const UserCreation = HarborBody({
+  username: Type.String({ minLength: 1, maxLength: 255, pattern: PLAIN_NAME }),
+  email: Type.String({ minLength: 3, maxLength: 255, pattern: '^[^@\\s]+@[^@\\s]+$' }),
+  realname: Type.String({ minLength: 1, maxLength: 255, pattern: PLAIN_NAME }),
+  password: Type.String({ minLength: 1, maxLength: 1024 }),
+  comment: Type.String({ maxLength: 30, default: '' }),
+});
+export type UserCreation = Static<typeof UserCreation>;
+
+export const PasswordChange = HarborBody({
+  old_password: Type.Optional(Type.String({ maxLength: 1024 })),
+  new_password: Type.String({ minLength: 1, maxLength: 1024 }),
+});
+
+export const SysadminChange = HarborBody({ sysadmin_flag: Type.Boolean() });
+
+export const UserParams = Type.Object({ user_id: IdParams.properties.id });
+
+export const UserList = Type.Object({ ...PageQuery.properties, q: Type.Optional(Type.String()) });
+export const UserSearch = Type.Object({
+  ...PageQuery.properties,
+  username: Type.String({ minLength: 1 }),
+});
+
+export const UserReply = Reply({
+  user_id: Type.Integer(),
+  username: Type.String(),
+  email: Type.String(),
+  realname: Type.String(),
+  comment: Type.String(),
+  sysadmin_flag: Type.Boolean(),
+  admin_role_in_auth: Type.Boolean(),
+  creation_time: Type.String({ format: 'date-time' }),
+  update_time: Type.String({ format: 'date-time' }),
+});
+export const UserNameReply = Reply({ user_id: Type.Integer(), username: Type.String() });

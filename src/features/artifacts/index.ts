@@ -1,0 +1,26 @@
+export {
+  commitBlob,
+  deleteBlob,
+  findBlob,
+  forgetBlobDeletion,
+  mountBlob,
+  type MountSource,
+  type StoredBlob,
+} from './store/blobs.ts';
+export {
+  deleteManifest,
+  findManifest,
+  findManifestBytes,
+  listReferrers,
+  pushManifest,
+  type ReferrerRow,
+  type StoredManifest,
+} from './store/manifests.ts';
+export {
+  ensureRepository,
+  findRepositoryId,
+  listRepositoryNames,
+  type RepositoryKey,
+} from './store/repositories.ts';
+export { repositoryRoutes } from './routes.ts';
+export { deleteTag, listTagNames } from './store/tags.ts';

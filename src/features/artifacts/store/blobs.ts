@@ -1,0 +1,146 @@
+import { sql } from 'kysely';
+
+import { Refusal } from '../../../lib/errors.ts';
+import { digestToBytes, type Digest } from '../../../oci/digest.ts';
+import type { Db } from '../../../platform/db/connect.ts';
+import type { RepositoryKey } from './repositories.ts';
+
+export interface StoredBlob {
+  id: number;
+  location: string;
+  size_bytes: number;
+}
+
+/**
+ * The blob, if this repository may serve it. Its grace period starts anew when it is over an hour old: a
+ * client that asks for a blob relies on it being there for the manifest to come.
+ */
+export async function findBlob(
+  db: Db,
+  { projectId, name }: RepositoryKey,
+  digest: Digest,
+): Promise<StoredBlob | undefined> {
+  const { rows } = await sql<StoredBlob & { repository_id: number; is_stale: boolean }>`
+    select b.id, b.location, b.size_bytes, rb.repository_id,
+           rb.touched_at < now() - interval '1 hour' as is_stale
+    from live_repository r
+    join repository_blob rb on rb.repository_id = r.id and rb.is_served
+    join blob b on b.id = rb.blob_id
+    where r.project_id = ${projectId} and r.name = ${name} and b.digest = ${digestToBytes(digest)}`.execute(
+    db,
+  );
+  const found = rows[0];
+  if (found === undefined || !found.is_stale) return found;
+  return (await touchBlob(db, found.repository_id, found.id)) ? found : undefined;
+}
+
+/** Answers whether it is still there: the collector may have been quicker. */
+async function touchBlob(db: Db, repositoryId: number, blobId: number): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('repository_blob')
+    .set({ touched_at: sql`now()` })
+    .where('repository_id', '=', repositoryId)
+    .where('blob_id', '=', blobId)
+    .where('is_served', '=', true)
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+}
+
+/** Records durable bytes as a blob of the repository. False: the same blob was there; these bytes are not used. */
+export async function commitBlob(
+  db: Db,
+  blob: { repositoryId: number; digest: Digest; sizeBytes: number; location: string },
+): Promise<boolean> {
+  const { rows } = await sql<{ is_new: boolean }>`
+    select commit_blob(${blob.repositoryId}, ${digestToBytes(blob.digest)}, ${blob.sizeBytes},
+                       ${blob.location}) as is_new`.execute(db);
+  return rows[0]!.is_new;
+}
+
+/** Takes bytes off the list of what to delete, once they are gone. */
+export async function forgetBlobDeletion(db: Db, location: string): Promise<void> {
+  await db.deleteFrom('blob_deletion').where('location', '=', location).execute();
+}
+
+export interface MountSource {
+  /** A repository the caller may pull from. */
+  repositories: RepositoryKey[];
+  /** Whether public projects count as well. */
+  anyPublic: boolean;
+}
+
+/**
+ * Makes a blob of one of the sources a blob of `repositoryId` too. Answers whether one of them had it;
+ * a blob that only others have is as unknown as one that nobody has.
+ */
+export async function mountBlob(
+  db: Db,
+  { repositoryId, digest, source }: { repositoryId: number; digest: Digest; source: MountSource },
+): Promise<boolean> {
+  const names = source.repositories.map(({ name }) => name);
+  const projectIds = source.repositories.map(({ projectId }) => projectId);
+  const { rows } = await sql`
+    insert into repository_blob as target (repository_id, blob_id)
+    select ${repositoryId}, rb.blob_id
+    from blob b
+    join repository_blob rb on rb.blob_id = b.id and rb.is_served
+    join live_repository r on r.id = rb.repository_id
+    join live_project p on p.id = r.project_id
+    where b.digest = ${digestToBytes(digest)}
+      and ((r.project_id, r.name) in (select * from unnest(${projectIds}::bigint[], ${names}::text[]))
+           or (${source.anyPublic} and p.is_public))
+    limit 1
+    on conflict (repository_id, blob_id) do update set touched_at = now(), is_served = true
+    returning target.blob_id`.execute(db);
+  return rows.length > 0;
+}
+
+/** Stops serving a blob from a repository. Refuses while a manifest there needs it. False: it is not there. */
+export async function deleteBlob(
+  db: Db,
+  { projectId, name }: RepositoryKey,
+  digest: Digest,
+): Promise<boolean> {
+  return db.transaction().execute(async (tx) => {
+    const { rows } = await sql<{ repository_id: number; blob_id: number }>`
+      select rb.repository_id, rb.blob_id
+      from live_repository r
+      join repository_blob rb on rb.repository_id = r.id and rb.is_served
+      join blob b on b.id = rb.blob_id
+      where r.project_id = ${projectId} and r.name = ${name} and b.digest = ${digestToBytes(digest)}
+      for update of rb`.execute(tx);
+    const found = rows[0];
+    if (found === undefined) return false;
+    // A second statement, so that it sees what was committed while the lock was waited for.
+    const users = await sql<{ is_live: boolean }>`
+      select m.deleted_at is null as is_live from manifest_blob mb join manifest m on m.id = mb.manifest_id
+      where mb.blob_id = ${found.blob_id} and mb.repository_id = ${found.repository_id}
+      order by is_live desc limit 1`.execute(tx);
+    const user = users.rows[0];
+    if (user?.is_live === true) {
+      throw new Refusal('DENIED', 'a manifest in this repository needs the blob; delete the manifest first', {
+        status: 405,
+      });
+    }
+    await dropRepositoryBlob(tx, found, user !== undefined);
+    return true;
+  });
+}
+
+async function dropRepositoryBlob(
+  tx: Db,
+  { repository_id, blob_id }: { repository_id: number; blob_id: number },
+  isInTrash: boolean,
+): Promise<void> {
+  if (isInTrash) {
+    await sql`update repository_blob set is_served = false
+      where repository_id = ${repository_id} and blob_id = ${blob_id}`.execute(tx);
+  } else {
+    await sql`delete from repository_blob
+      where repository_id = ${repository_id} and blob_id = ${blob_id}`.execute(tx);
+  }
+  await sql`insert into blob_candidate (blob_id, check_after) values (${blob_id}, now())
+    on conflict (blob_id) do update set check_after = least(blob_candidate.check_after, excluded.check_after)`.execute(
+    tx,
+  );
+}

@@ -1,0 +1,175 @@
+import { randomUUID } from 'node:crypto';
+
+import { sql } from 'kysely';
+
+import { Refusal } from '../../../lib/errors.ts';
+import { digestFromBytes, digestToBytes, type Digest } from '../../../oci/digest.ts';
+import type { Manifest } from '../../../oci/manifest.ts';
+import type { Reference } from '../../../oci/reference.ts';
+import type { Db } from '../../../platform/db/connect.ts';
+import { isForeignKeyViolation } from '../../../platform/db/errors.ts';
+import type { RepositoryKey } from './repositories.ts';
+
+export interface StoredManifest {
+  id: number;
+  digest: Digest;
+  mediaType: string;
+  sizeBytes: number;
+}
+
+/** The manifest a tag or digest names in this repository. */
+export async function findManifest(
+  db: Db,
+  { projectId, name }: RepositoryKey,
+  reference: Reference,
+): Promise<StoredManifest | undefined> {
+  const from =
+    reference.tag !== undefined
+      ? sql`live_tag t join live_manifest m on m.id = t.manifest_id
+            where t.repository_id = r.id and t.name = ${reference.tag}`
+      : sql`live_manifest m where m.repository_id = r.id and m.digest = ${digestToBytes(reference.digest)}`;
+  const { rows } = await sql<{ id: number; digest: Buffer; media_type: string; size_bytes: number }>`
+    select m.* from live_repository r
+    cross join lateral (select m.id, m.digest, m.media_type, m.size_bytes from ${from}) m
+    where r.project_id = ${projectId} and r.name = ${name}`.execute(db);
+  const row = rows[0];
+  if (row === undefined) return undefined;
+  return {
+    id: row.id,
+    digest: digestFromBytes(row.digest),
+    mediaType: row.media_type,
+    sizeBytes: row.size_bytes,
+  };
+}
+
+/** The exact bytes as they were pushed; undefined when the manifest was removed meanwhile. */
+export async function findManifestBytes(db: Db, manifestId: number): Promise<Buffer | undefined> {
+  const row = await db
+    .selectFrom('manifest_bytes')
+    .select('bytes')
+    .where('manifest_id', '=', manifestId)
+    .executeTakeFirst();
+  return row?.bytes;
+}
+
+export interface ManifestPush {
+  repositoryId: number;
+  projectId: number;
+  digest: Digest;
+  manifest: Manifest;
+  bytes: Buffer;
+  tags: string[];
+  /** Who pushes, for the history of the tags. */
+  actor: string;
+  /** With what: the user agent. */
+  client: string;
+}
+
+/** Stores a manifest and moves its tags, all or nothing. Refuses when a blob it needs is not in the repository. */
+export async function pushManifest(db: Db, push: ManifestPush): Promise<void> {
+  const { manifest } = push;
+  const required = [...new Set(manifest.requiredBlobs.map(({ digest }) => digest))];
+  const children = manifest.children.map(({ digest }) => digestToBytes(digest));
+  const subject = manifest.subject === undefined ? null : digestToBytes(manifest.subject.digest);
+  try {
+    const { rows } = await sql<{ missing_blobs: Buffer[] | null; repository_gone: boolean }>`
+      select missing_blobs, repository_gone from push_manifest(
+        ${push.repositoryId}, ${push.projectId}, ${digestToBytes(push.digest)}, ${manifest.kind},
+        ${manifest.mediaType}, ${manifest.artifactType ?? null}, ${subject},
+        ${JSON.stringify(manifest.annotations)}::jsonb, ${push.bytes}, ${required.map(digestToBytes)}::bytea[],
+        ${children}::bytea[], ${push.tags}::text[], ${push.actor}, ${push.client})`.execute(db);
+    const { missing_blobs, repository_gone } = rows[0]!;
+    if (repository_gone) {
+      throw new Refusal('NAME_UNKNOWN', 'the repository was deleted while this was pushed; push again');
+    }
+    if (missing_blobs !== null) throw blobsUnknown(missing_blobs.map((bytes) => digestFromBytes(bytes)));
+  } catch (cause) {
+    // A blob was collected between the look and the insert.
+    if (isForeignKeyViolation(cause)) throw blobsUnknown(required, cause);
+    throw cause;
+  }
+}
+
+function blobsUnknown(digests: Digest[], cause?: unknown): Refusal {
+  const shown = digests.slice(0, 20);
+  return new Refusal(
+    'MANIFEST_BLOB_UNKNOWN',
+    `the manifest refers to ${digests.length} blob(s) that are not in this repository; push them first: ${shown.join(', ')}`,
+    { cause, detail: { digests: shown } },
+  );
+}
+
+/** Puts a manifest with its tags into the trash. False: it is not there. */
+export async function deleteManifest(
+  db: Db,
+  key: RepositoryKey,
+  digest: Digest,
+  { actor, client }: { actor: string; client: string },
+): Promise<boolean> {
+  return db.transaction().execute(async (tx) => {
+    const found = await findManifest(tx, key, { digest });
+    if (found === undefined) return false;
+    // Whoever pushes a tag to it holds this row FOR KEY SHARE until the push is committed.
+    await sql`select from manifest where id = ${found.id} for update`.execute(tx);
+    const deletion = { deleted_at: sql<Date>`now()`, deletion_id: randomUUID() };
+    const tags = await tx
+      .updateTable('tag')
+      .set(deletion)
+      .where('manifest_id', '=', found.id)
+      .where('deleted_at', 'is', null)
+      .returning(['repository_id', 'name'])
+      .execute();
+    if (tags.length > 0) {
+      const digestBytes = digestToBytes(digest);
+      await tx
+        .insertInto('tag_history')
+        .values(tags.map((tag) => ({ ...tag, digest: null, previous_digest: digestBytes, actor, client })))
+        .execute();
+    }
+    const { numUpdatedRows } = await tx
+      .updateTable('manifest')
+      .set(deletion)
+      .where('id', '=', found.id)
+      .where('deleted_at', 'is', null)
+      .executeTakeFirst();
+    return numUpdatedRows > 0n;
+  });
+}
+
+export interface ReferrerRow {
+  id: number;
+  digest: Digest;
+  mediaType: string;
+  artifactType: string | undefined;
+  sizeBytes: number;
+  annotations: Record<string, string>;
+}
+
+/** Manifests of the repository whose subject is `subject`, oldest first, those with ids above `afterId`. */
+export async function listReferrers(
+  db: Db,
+  { projectId, name }: RepositoryKey,
+  filter: { subject: Digest; artifactType: string | undefined; afterId: number; limit: number },
+): Promise<ReferrerRow[]> {
+  let query = db
+    .selectFrom('live_manifest as m')
+    .innerJoin('live_repository as r', 'r.id', 'm.repository_id')
+    .where('r.project_id', '=', projectId)
+    .where('r.name', '=', name)
+    .where('m.subject_digest', '=', digestToBytes(filter.subject))
+    .where('m.id', '>', filter.afterId);
+  if (filter.artifactType !== undefined) query = query.where('m.artifact_type', '=', filter.artifactType);
+  const rows = await query
+    .select(['m.id', 'm.digest', 'm.media_type', 'm.artifact_type', 'm.size_bytes', 'm.annotations'])
+    .orderBy('m.id')
+    .limit(filter.limit)
+    .execute();
+  return rows.map((row) => ({
+    id: row.id,
+    digest: digestFromBytes(row.digest),
+    mediaType: row.media_type,
+    artifactType: row.artifact_type ?? undefined,
+    sizeBytes: row.size_bytes,
+    annotations: row.annotations as Record<string, string>,
+  }));
+}

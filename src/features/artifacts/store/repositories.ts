@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto';
+
+import { sql } from 'kysely';
+
+import type { Db } from '../../../platform/db/connect.ts';
+
+/** A repository as a request names it. The project's id comes from the caller's rights. */
+export interface RepositoryKey {
+  projectId: number;
+  /** The whole name, project included. */
+  name: string;
+}
+
+export async function findRepositoryId(db: Db, { projectId, name }: RepositoryKey): Promise<number | undefined> {
+  const row = await db
+    .selectFrom('live_repository')
+    .select('id')
+    .where('project_id', '=', projectId)
+    .where('name', '=', name)
+    .executeTakeFirst();
+  return row?.id;
+}
+
+/** The repository, made if it is not there; undefined when the project is gone. */
+export async function ensureRepository(db: Db, { projectId, name }: RepositoryKey): Promise<number | undefined> {
+  const { rows } = await sql<{
+    id: number | null;
+  }>`select ensure_repository(${projectId}, ${name}) as id`.execute(db);
+  return rows[0]!.id ?? undefined;
+}
+
+/** Names of repositories that hold something, in byte order, `last` left out. */
+export async function listRepositoryNames(
+  db: Db,
+  filter: {
+    last: string | undefined;
+    limit: number;
+    /** Undefined: everything. Else public projects, and these. */
+    projectIds: number[] | undefined;
+  },
+): Promise<string[]> {
+  const isVisible =
+    filter.projectIds === undefined
+      ? sql`true`
+      : sql`(p.is_public or p.id = any (${filter.projectIds}::bigint[]))`;
+  const { rows } = await sql<{ name: string }>`
+    select r.name from repository r join live_project p on p.id = r.project_id
+    where r.deleted_at is null and r.first_pushed_at is not null and r.name > ${filter.last ?? ''} and ${isVisible}
+    order by r.name limit ${filter.limit}`.execute(db);
+  return rows.map((row) => row.name);
+}
+
+export interface RepositoryOverview {
+  id: number;
+  project_id: number;
+  name: string;
+  created_at: Date;
+  artifact_count: number;
+}
+
+export async function listRepositories(
+  db: Db,
+  projectId: number,
+  { limit, offset }: { limit: number; offset: number },
+): Promise<{ repositories: RepositoryOverview[]; total: number }> {
+  const query = db
+    .selectFrom('live_repository as r')
+    .where('r.project_id', '=', projectId)
+    .where('r.first_pushed_at', 'is not', null);
+  const repositories = await query
+    .select(['r.id', 'r.project_id', 'r.name', 'r.created_at'])
+    .select(
+      sql<number>`(select count(*) from live_manifest m where m.repository_id = r.id)`.as('artifact_count'),
+    )
+    .orderBy('r.name')
+    .limit(limit)
+    .offset(offset)
+    .execute();
+  const { total } = await query
+    .select(({ fn }) => fn.countAll<number>().as('total'))
+    .executeTakeFirstOrThrow();
+  return { repositories, total };
+}
+
+/** Puts a repository with all that is in it into the trash. False: it is not there. */
+export async function deleteRepository(
+  db: Db,
+  key: RepositoryKey,
+  { actor, client }: { actor: string; client: string },
+): Promise<boolean> {
+  return db.transaction().execute(async (tx) => {
+    const repositoryId = await findRepositoryId(tx, key);
+    if (repositoryId === undefined) return false;
+    // Whoever pushes holds this row FOR KEY SHARE until the push is committed.
+    await sql`select from repository where id = ${repositoryId} for update`.execute(tx);
+    const deletion = { deleted_at: sql<Date>`now()`, deletion_id: randomUUID() };
+    await sql`
+      insert into tag_history (repository_id, name, digest, previous_digest, actor, client)
+      select t.repository_id, t.name, null, m.digest, ${actor}, ${client}
+      from live_tag t join manifest m on m.id = t.manifest_id where t.repository_id = ${repositoryId}`.execute(
+      tx,
+    );
+    for (const table of ['tag', 'manifest'] as const) {
+      await tx
+        .updateTable(table)
+        .set(deletion)
+        .where('repository_id', '=', repositoryId)
+        .where('deleted_at', 'is', null)
+        .execute();
+    }
+    const { numUpdatedRows } = await tx
+      .updateTable('repository')
+      .set(deletion)
+      .where('id', '=', repositoryId)
+      .where('deleted_at', 'is', null)
+      .executeTakeFirst();
+    return numUpdatedRows > 0n;
+  });
+}

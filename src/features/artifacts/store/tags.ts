@@ -1,0 +1,42 @@
+import { randomUUID } from 'node:crypto';
+
+import { sql } from 'kysely';
+
+import type { Db } from '../../../platform/db/connect.ts';
+import type { RepositoryKey } from './repositories.ts';
+
+/** Names in byte order, those behind `last`; undefined when there is no such repository. */
+export async function listTagNames(
+  db: Db,
+  { projectId, name }: RepositoryKey,
+  { last, limit }: { last: string | undefined; limit: number },
+): Promise<string[] | undefined> {
+  const { rows } = await sql<{ names: string[] }>`
+    select array(
+      select t.name from live_tag t
+      where t.repository_id = r.id and t.name > ${last ?? ''} order by t.name limit ${limit}
+    ) as names
+    from live_repository r where r.project_id = ${projectId} and r.name = ${name}`.execute(db);
+  return rows[0]?.names;
+}
+
+/** Puts a tag into the trash; its manifest stays. False: it is not there. */
+export async function deleteTag(
+  db: Db,
+  { projectId, name }: RepositoryKey,
+  tag: string,
+  { actor, client }: { actor: string; client: string },
+): Promise<boolean> {
+  const { rows } = await sql`
+    with gone as (
+      update tag set deleted_at = now(), deletion_id = ${randomUUID()}
+      where deleted_at is null and name = ${tag} and repository_id = (
+        select id from live_repository where project_id = ${projectId} and name = ${name})
+      returning repository_id, name, manifest_id
+    )
+    insert into tag_history (repository_id, name, digest, previous_digest, actor, client)
+    select gone.repository_id, gone.name, null, m.digest, ${actor}, ${client}
+    from gone join manifest m on m.id = gone.manifest_id
+    returning id`.execute(db);
+  return rows.length > 0;
+}

@@ -1,0 +1,99 @@
+import type { FastifyRequest } from 'fastify';
+import Type from 'typebox';
+
+import { Refusal } from '../../lib/errors.ts';
+import { parseReference, parseTag, type Reference } from '../../oci/reference.ts';
+import { matchesEtag } from '../../oci/http-range.ts';
+import type { Routes } from '../../platform/http/routes.ts';
+import { callerName } from '../access/index.ts';
+import { deleteManifest, deleteTag, findManifest, findManifestBytes, findRepositoryId } from '../artifacts/index.ts';
+import { pushManifest } from './push-manifest.ts';
+import { readBody } from './read-body.ts';
+import { repositoryOf } from './repository-param.ts';
+
+const Params = Type.Object({ name: Type.String(), reference: Type.String() });
+const PushQuery = Type.Object({
+  tag: Type.Optional(Type.Union([Type.String(), Type.Array(Type.String())])),
+});
+
+/** OCI 1.1 §pulling-manifests, §pushing-manifests, §deleting-tags and §deleting-manifests. */
+export const manifestRoutes: Routes = (app, { db, config }) => {
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: '/v2/:name/manifests/:reference',
+    schema: { hide: true, params: Params },
+    config: { access: 'repository:pull', repository: repositoryOf },
+    handler: async (request, reply) => {
+      const reference = parseReference(request.params.reference);
+      const manifest = await findManifest(db, request.scope!, reference);
+      if (manifest === undefined) throw await manifestUnknown(request, reference);
+      reply.header('docker-content-digest', manifest.digest).header('etag', `"${manifest.digest}"`);
+      if (matchesEtag(request.headers['if-none-match'], manifest.digest)) return reply.code(304).send();
+      reply.type(manifest.mediaType).header('content-length', manifest.sizeBytes);
+      if (request.method === 'HEAD') return reply.send();
+      const bytes = await findManifestBytes(db, manifest.id);
+      if (bytes === undefined) throw await manifestUnknown(request, reference);
+      return reply.send(bytes);
+    },
+  });
+
+  app.put(
+    '/v2/:name/manifests/:reference',
+    {
+      schema: { hide: true, params: Params, querystring: PushQuery },
+      config: { access: 'repository:push', repository: repositoryOf },
+    },
+    async (request, reply) => {
+      const reference = parseReference(request.params.reference);
+      const tags = [request.query.tag ?? []].flat().map(parseTag);
+      const { digest, manifest } = await pushManifest(db, {
+        repository: request.scope!,
+        reference,
+        tags,
+        maxTags: config.limits.tags_per_push,
+        bytes: await readBody(request, config.limits.manifest_bytes),
+        contentType: request.headers['content-type'],
+        actor: actorOf(request),
+      });
+      reply
+        .code(201)
+        .header('location', `/v2/${request.scope!.name}/manifests/${digest}`)
+        .header('docker-content-digest', digest);
+      if (manifest.subject !== undefined) reply.header('oci-subject', manifest.subject.digest);
+      if (tags.length > 0) reply.header('oci-tag', tags.join(', '));
+      return reply.send();
+    },
+  );
+
+  app.delete(
+    '/v2/:name/manifests/:reference',
+    {
+      schema: { hide: true, params: Params },
+      config: { access: 'repository:delete', repository: repositoryOf },
+    },
+    async (request, reply) => {
+      const reference = parseReference(request.params.reference);
+      const isDeleted =
+        reference.tag === undefined
+          ? await deleteManifest(db, request.scope!, reference.digest, actorOf(request))
+          : await deleteTag(db, request.scope!, reference.tag, actorOf(request));
+      if (!isDeleted) throw await manifestUnknown(request, reference);
+      return reply.code(202).send();
+    },
+  );
+
+  async function manifestUnknown({ scope }: FastifyRequest, { tag, digest }: Reference): Promise<Refusal> {
+    if ((await findRepositoryId(db, scope!)) === undefined) {
+      return new Refusal('NAME_UNKNOWN', `there is no repository ${scope!.name}`, {
+        detail: { name: scope!.name },
+      });
+    }
+    const message = `the repository ${scope!.name} has no manifest ${tag ?? digest}`;
+    return new Refusal('MANIFEST_UNKNOWN', message, { detail: { reference: tag ?? digest } });
+  }
+};
+
+/** Who moves a tag and with what, for its history. */
+function actorOf({ caller, headers }: FastifyRequest): { actor: string; client: string } {
+  return { actor: callerName(caller), client: (headers['user-agent'] ?? '').slice(0, 255) };
+}

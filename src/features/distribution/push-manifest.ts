@@ -1,0 +1,56 @@
+import { Refusal } from '../../lib/errors.ts';
+import { digestOf, type Digest } from '../../oci/digest.ts';
+import { parseManifest, type Manifest } from '../../oci/manifest.ts';
+import { digestAlgorithm } from '../../oci/digest.ts';
+import type { Reference } from '../../oci/reference.ts';
+import type { Db } from '../../platform/db/connect.ts';
+import * as artifacts from '../artifacts/index.ts';
+
+export interface ManifestPush {
+  repository: artifacts.RepositoryKey;
+  /** What stands in the path. */
+  reference: Reference;
+  /** Further tags, from `?tag=`. */
+  tags: string[];
+  maxTags: number;
+  bytes: Buffer;
+  contentType: string | undefined;
+  actor: { actor: string; client: string };
+}
+
+/** Checks a manifest and stores it with its tags. */
+export async function pushManifest(
+  db: Db,
+  push: ManifestPush,
+): Promise<{ digest: Digest; manifest: Manifest }> {
+  const { reference, bytes, repository } = push;
+  const tags = reference.tag === undefined ? push.tags : [reference.tag, ...push.tags];
+  if (tags.length > push.maxTags) {
+    throw new Refusal('UNSUPPORTED', `a push may set at most ${push.maxTags} tags`, { status: 414 });
+  }
+  const manifest = parseManifest(bytes, push.contentType);
+  const digest = requireDigest(reference, bytes);
+  const repositoryId = await artifacts.ensureRepository(db, repository);
+  if (repositoryId === undefined) {
+    throw new Refusal('NAME_UNKNOWN', 'the project is not there any more');
+  }
+  const { projectId } = repository;
+  await artifacts.pushManifest(db, {
+    repositoryId,
+    projectId,
+    digest,
+    manifest,
+    bytes,
+    tags,
+    ...push.actor,
+  });
+  return { digest, manifest };
+}
+
+/** The digest of the bytes as they came, in the algorithm of the reference. */
+function requireDigest(reference: Reference, bytes: Buffer): Digest {
+  if (reference.digest === undefined) return digestOf(bytes);
+  const actual = digestOf(bytes, digestAlgorithm(reference.digest));
+  if (actual === reference.digest) return actual;
+  throw new Refusal('DIGEST_INVALID', `the manifest has the digest ${actual}, not ${reference.digest}`);
+}

@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto';
+import { Readable } from 'node:stream';
+
+import type { FastifyReply } from 'fastify';
+
+import { parseRange, type ByteRange } from '../../oci/http-range.ts';
+import type { Platform } from '../../platform/index.ts';
+import type { StoredBlob } from '../artifacts/index.ts';
+import { Refusal } from '../../lib/errors.ts';
+
+/** Sends a blob, or the parts that a Range header asks for (RFC 9110 §14). */
+export async function sendBlob(
+  { storage }: Pick<Platform, 'storage'>,
+  reply: FastifyReply,
+  { location, size_bytes }: StoredBlob,
+  rangeHeader: string | undefined,
+) {
+  const answer = parseRange(rangeHeader, size_bytes);
+  if (answer.kind === 'unsatisfiable') {
+    throw new Refusal('RANGE_INVALID', `the blob has ${size_bytes} bytes`, {
+      headers: { 'content-range': `bytes */${size_bytes}` },
+    });
+  }
+  if (answer.kind === 'whole') {
+    return reply.header('content-length', size_bytes).send(await storage.read(location));
+  }
+  const [first, ...others] = answer.ranges;
+  if (first !== undefined && others.length === 0) {
+    return reply
+      .code(206)
+      .header('content-length', first.end - first.start + 1)
+      .header('content-range', contentRange(first, size_bytes))
+      .send(await storage.read(location, first));
+  }
+  return sendParts(storage, reply, { location, size_bytes, ranges: answer.ranges });
+}
+
+const contentRange = ({ start, end }: ByteRange, sizeBytes: number) => `bytes ${start}-${end}/${sizeBytes}`;
+
+/** RFC 9110 §14.6: each part with a head of its own. */
+function sendParts(
+  storage: Platform['storage'],
+  reply: FastifyReply,
+  blob: { location: string; size_bytes: number; ranges: ByteRange[] },
+) {
+  const boundary = randomUUID();
+  const parts = blob.ranges.map((range) => ({
+    range,
+    head: `\r\n--${boundary}\r\nContent-Type: application/octet-stream\r\nContent-Range: ${contentRange(range, blob.size_bytes)}\r\n\r\n`,
+  }));
+  const tail = `\r\n--${boundary}--\r\n`;
+  const length = parts.reduce((sum, { head, range }) => sum + head.length + range.end - range.start + 1, tail.length);
+
+  async function* body() {
+    for (const { head, range } of parts) {
+      yield Buffer.from(head);
+      yield* await storage.read(blob.location, range);
+    }
+    yield Buffer.from(tail);
+  }
+  return reply
+    .code(206)
+    .header('content-length', length)
+    .type(`multipart/byteranges; boundary=${boundary}`)
+    .send(Readable.from(body(), { objectMode: false }));
+}

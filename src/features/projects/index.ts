@@ -1,0 +1,2 @@
+export { memberRoutes } from './member-routes.ts';
+export { projectRoutes } from './project-routes.ts';

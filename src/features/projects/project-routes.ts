@@ -1,0 +1,151 @@
+import Type from 'typebox';
+
+import { notFound } from '../../lib/errors.ts';
+import { NoBody, timestamp } from '../../platform/http/harbor-body.ts';
+import { setPageHeaders, toLimits } from '../../platform/http/paging.ts';
+import type { Routes } from '../../platform/http/routes.ts';
+import { insertMember, ROLE_IDS, SIGNED_IN, strongestRole, type Role } from '../access/index.ts';
+import { projectOf } from './project-param.ts';
+import * as schema from './schema.ts';
+import * as store from './store.ts';
+
+export const projectRoutes: Routes = (app, { db }) => {
+  app.get(
+    '/projects',
+    {
+      schema: {
+        operationId: 'listProjects',
+        tags: ['project'],
+        querystring: schema.ProjectList,
+        response: { 200: Type.Array(schema.ProjectReply) },
+      },
+      config: { open: true },
+    },
+    async (request, reply) => {
+      const { query, caller } = request;
+      const filter = {
+        name: query.name,
+        isPublic: query.public,
+        visibleTo: caller.user?.isSysadmin === true ? undefined : (caller.user?.id ?? null),
+      };
+      const { projects, total } = await store.listProjects(db, filter, toLimits(query));
+      setPageHeaders(request, reply, query, total);
+      return projects.map((project) => toReply(project, []));
+    },
+  );
+
+  app.head(
+    '/projects',
+    {
+      schema: { operationId: 'headProject', tags: ['project'], querystring: schema.ProjectHead },
+      config: { access: SIGNED_IN },
+    },
+    async ({ query }, reply) => {
+      if (!(await store.projectExists(db, query.project_name))) {
+        throw notFound('project', query.project_name);
+      }
+      return reply.send();
+    },
+  );
+
+  app.post(
+    '/projects',
+    {
+      schema: {
+        operationId: 'createProject',
+        tags: ['project'],
+        body: schema.ProjectCreation,
+        response: { 201: NoBody },
+      },
+      config: { access: SIGNED_IN },
+    },
+    async (request, reply) => {
+      const { project_name, metadata, public: isPublic } = request.body;
+      const owner_id = request.caller.user!.id;
+      const id = await db.transaction().execute(async (tx) => {
+        const project_id = await store.insertProject(tx, {
+          name: project_name,
+          owner_id,
+          is_public: metadata?.public === undefined ? isPublic === true : metadata.public === 'true',
+        });
+        await insertMember(tx, { project_id, user_id: owner_id, role: 'projectAdmin' });
+        return project_id;
+      });
+      const wantsName = request.headers['x-resource-name-in-location'] === 'true';
+      const location = `${request.originalUrl}/${wantsName ? project_name : id}`;
+      return reply.code(201).header('location', location).send(null);
+    },
+  );
+
+  app.get(
+    '/projects/:project_name_or_id',
+    {
+      schema: {
+        operationId: 'getProject',
+        tags: ['project'],
+        params: schema.ProjectParams,
+        response: { 200: schema.ProjectReply },
+      },
+      config: { access: 'project:read', project: projectOf },
+    },
+    async ({ standing }) => {
+      const project = await store.findProject(db, standing!.id);
+      if (project === undefined) throw notFound('project', standing!.name);
+      return toReply(project, standing!.roles);
+    },
+  );
+
+  app.put(
+    '/projects/:project_name_or_id',
+    {
+      schema: {
+        operationId: 'updateProject',
+        tags: ['project'],
+        params: schema.ProjectParams,
+        body: schema.ProjectChange,
+        response: { 200: NoBody },
+      },
+      config: { access: 'project:update', project: projectOf },
+    },
+    async ({ standing, body }, reply) => {
+      const isPublic = body.metadata?.public;
+      if (isPublic !== undefined) {
+        await store.updateProject(db, standing!.id, { is_public: isPublic === 'true' });
+      }
+      return reply.send(null);
+    },
+  );
+
+  app.delete(
+    '/projects/:project_name_or_id',
+    {
+      schema: {
+        operationId: 'deleteProject',
+        tags: ['project'],
+        params: schema.ProjectParams,
+        response: { 200: NoBody },
+      },
+      config: { access: 'project:delete', project: projectOf },
+    },
+    async ({ standing }, reply) => {
+      await store.deleteProject(db, standing!.id);
+      return reply.send(null);
+    },
+  );
+};
+
+function toReply(project: store.Project, roles: Role[]) {
+  const strongest = strongestRole(roles);
+  return {
+    project_id: project.id,
+    owner_id: project.owner_id,
+    name: project.name,
+    owner_name: project.owner_name,
+    creation_time: timestamp(project.created_at),
+    update_time: timestamp(project.updated_at),
+    ...(strongest === undefined ? {} : { current_user_role_id: ROLE_IDS[strongest] }),
+    current_user_role_ids: roles.length === 0 ? null : roles.map((role) => ROLE_IDS[role]),
+    repo_count: project.repo_count,
+    metadata: { public: String(project.is_public) },
+  };
+}

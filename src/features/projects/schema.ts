@@ -1,0 +1,71 @@
+import Type from 'typebox';
+
+import { HarborBody, IdParams, Reply } from '../../platform/http/harbor-body.ts';
+import { PageQuery } from '../../platform/http/paging.ts';
+
+/** Metadata values are strings in Harbor's API. */
+const Metadata = Type.Object(
+  { public: Type.Optional(Type.Enum(['true', 'false'])) },
+  { additionalProperties: false },
+);
+
+export const ProjectCreation = HarborBody({
+  project_name: Type.String({
+    minLength: 1,
+    maxLength: 255,
+    pattern: '^[a-z0-9]+(?:[._-][a-z0-9]+)*$',
+  }),
+  public: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
+  metadata: Type.Optional(Metadata),
+});
+
+export const ProjectChange = HarborBody({ metadata: Type.Optional(Metadata) });
+
+export const ProjectParams = Type.Object({ project_name_or_id: Type.String({ minLength: 1 }) });
+export const ProjectHead = Type.Object({ project_name: Type.String() });
+export const ProjectList = Type.Object({
+  ...PageQuery.properties,
+  name: Type.Optional(Type.String()),
+  public: Type.Optional(Type.Boolean()),
+});
+
+export const ProjectReply = Reply({
+  project_id: Type.Integer(),
+  owner_id: Type.Integer(),
+  name: Type.String(),
+  owner_name: Type.String(),
+  creation_time: Type.String({ format: 'date-time' }),
+  update_time: Type.String({ format: 'date-time' }),
+  current_user_role_id: Type.Integer(),
+  current_user_role_ids: Type.Union([Type.Array(Type.Integer()), Type.Null()]),
+  repo_count: Type.Integer(),
+  metadata: Type.Object({ public: Type.String() }),
+});
+
+const RoleId = Type.Integer({ minimum: 1, maximum: 5 });
+
+export const MemberCreation = HarborBody({
+  role_id: RoleId,
+  member_user: Type.Object(
+    {
+      user_id: Type.Optional(Type.Integer()),
+      username: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+    },
+    { additionalProperties: false },
+  ),
+});
+export const MemberChange = HarborBody({ role_id: RoleId });
+export const MemberParams = Type.Object({ ...ProjectParams.properties, mid: IdParams.properties.id });
+export const MemberList = Type.Object({
+  ...PageQuery.properties,
+  entityname: Type.Optional(Type.String()),
+});
+export const MemberReply = Reply({
+  id: Type.Integer(),
+  project_id: Type.Integer(),
+  entity_id: Type.Integer(),
+  entity_name: Type.String(),
+  entity_type: Type.String(),
+  role_id: Type.Integer(),
+  role_name: Type.String(),
+});

@@ -1,0 +1,53 @@
+import Type from 'typebox';
+
+import { Reply } from '../../platform/http/harbor-body.ts';
+import type { Routes } from '../../platform/http/routes.ts';
+import { isDatabaseHealthy } from './store.ts';
+
+const HEALTH_TIMEOUT_MS = 3000;
+
+const Component = Reply({ name: Type.String(), status: Type.String(), error: Type.String() });
+const HealthReply = Reply({ status: Type.String(), components: Type.Array(Component) });
+
+/** Harbor's `/health` and `/ping`. */
+export const systemRoutes: Routes = (app, { db, storage }) => {
+  app.get(
+    '/health',
+    {
+      schema: {
+        operationId: 'getHealth',
+        tags: ['health'],
+        response: { 200: HealthReply, 503: HealthReply },
+      },
+      config: { open: true },
+    },
+    async (_request, reply) => {
+      const [database, store] = await Promise.all([
+        isDatabaseHealthy(db, HEALTH_TIMEOUT_MS),
+        storage.isHealthy(),
+      ]);
+      const components = [
+        component('core', true, ''),
+        component('database', database, 'PostgreSQL does not answer'),
+        component('registry', store, 'the blob store does not answer'),
+      ];
+      const isHealthy = database && store;
+      return reply
+        .code(isHealthy ? 200 : 503)
+        .send({ status: isHealthy ? 'healthy' : 'unhealthy', components });
+    },
+  );
+
+  app.get(
+    '/ping',
+    {
+      schema: { operationId: 'getPing', tags: ['ping'], response: { 200: Type.String() } },
+      config: { open: true },
+    },
+    async (_request, reply) => reply.type('text/plain; charset=utf-8').send('Pong'),
+  );
+};
+
+function component(name: string, isHealthy: boolean, error: string) {
+  return isHealthy ? { name, status: 'healthy' } : { name, status: 'unhealthy', error };
+}

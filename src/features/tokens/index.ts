@@ -1,0 +1,3 @@
+export { createBearerTokens, SERVICE, type BearerTokens } from './bearer-token.ts';
+export { tokenRoutes } from './routes.ts';
+export { createSigningKeys } from './signing-keys.ts';

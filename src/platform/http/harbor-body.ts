@@ -1,0 +1,16 @@
+import Type, { type TProperties } from 'typebox';
+
+/** A request body of Harbor's API: members it does not know are dropped, since its clients send such. */
+export const HarborBody = <T extends TProperties>(properties: T) =>
+  Type.Object(properties, { additionalProperties: false });
+
+/** A reply body of Harbor's API, where empty members are left out. */
+export const Reply = <T extends TProperties>(properties: T) => Type.Partial(Type.Object(properties));
+
+/** Harbor's reply to what made or changed something: no body. */
+export const NoBody = Type.Null();
+
+export const IdParams = Type.Object({ id: Type.Integer({ minimum: 1 }) });
+
+/** RFC 3339 in UTC with milliseconds. */
+export const timestamp = (date: Date): string => date.toISOString();

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import type { SecureServerOptions } from 'node:http2';
+
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import fastifySwagger from '@fastify/swagger';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOptions } from 'fastify';
+
+import { ANONYMOUS } from '../features/access/index.ts';
+import { createBearerTokens, createSigningKeys, tokenRoutes } from '../features/tokens/index.ts';
+import { Refusal } from '../lib/errors.ts';
+import type { App } from '../platform/http/routes.ts';
+import type { Platform } from '../platform/index.ts';
+import { authenticate } from './authenticate.ts';
+import { authorize, requireDeclaredAccess } from './authorize.ts';
+import { metricsRoutes, type CollectMetrics } from './metrics-routes.ts';
+import { createErrorHandler, toBody } from './reply-error.ts';
+import { observeRequests } from './observe-requests.ts';
+import { rewriteUrl } from './rewrite-url.ts';
+import { apiRoutes, rootRoutes } from './routes.ts';
+import { compileValidator } from './validate.ts';
+
+export interface AppOptions {
+  /** The figures of all processes of this node, as text. */
+  collectMetrics: CollectMetrics;
+  /** Certificate and key; plain HTTP without. */
+  tls?: SecureServerOptions & { http2: boolean };
+}
+
+/** The whole HTTP side of the program, not yet listening. */
+export async function createApp(platform: Platform, options: AppOptions): Promise<App> {
+  const { config, log } = platform;
+  const app = makeFastify(platform, options);
+  app.decorateRequest('caller', ANONYMOUS as never);
+  app.addHook('onRoute', requireDeclaredAccess);
+  app.setErrorHandler(createErrorHandler({ externalUrl: config.external_url }));
+  app.setNotFoundHandler({ preHandler: [] }, async (request) => {
+    throw new Refusal('NOT_FOUND', `there is nothing at ${request.method} ${request.originalUrl.split('?')[0]}`);
+  });
+  observeRequests(app, platform);
+
+  const tokens = createBearerTokens(createSigningKeys(platform), {
+    lifetimeSeconds: config.tokens.lifetime_seconds,
+  });
+  app.addHook('onRequest', async (request) => {
+    request.caller = await authenticate(platform, tokens, request);
+    await authorize(platform.db, request);
+  });
+
+  await app.register(fastifySwagger, {
+    openapi: { openapi: '3.1.0', info: { title: 'Roadstead', version: '2.0' } },
+  });
+  for (const routes of [...rootRoutes, tokenRoutes(tokens), metricsRoutes(options.collectMetrics)]) {
+    await app.register(async (scope) => routes(scope, platform));
+  }
+  await app.register(
+    async (scope) => {
+      for (const routes of apiRoutes) await routes(scope, platform);
+    },
+    { prefix: '/api/v2.0' },
+  );
+  log.debug('routes registered');
+  return app;
+}
+
+function makeFastify({ config, log }: Platform, { tls }: AppOptions): App {
+  const serverOptions: FastifyServerOptions = {
+    loggerInstance: log,
+    disableRequestLogging: true,
+    genReqId: (request) => {
+      const given = request.headers['x-request-id'];
+      return typeof given === 'string' && /^[\w.:/+=-]{1,128}$/.test(given) ? given : randomUUID();
+    },
+    trustProxy: config.trusted_proxies.length > 0 ? config.trusted_proxies : false,
+    bodyLimit: 1024 * 1024,
+    // A slow upload may take hours; one that stands still is ended by the connection's timeout.
+    requestTimeout: 0,
+    connectionTimeout: config.limits.idle_body_ms,
+    keepAliveTimeout: 75_000,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 1024 },
+    rewriteUrl: (request) => rewriteUrl(request.url ?? '/'),
+    frameworkErrors: (error, _request, reply) => {
+      void (reply as FastifyReply).code(400).send(toBody('BAD_REQUEST', error.message));
+    },
+  };
+  const app = Fastify({
+    ...serverOptions,
+    ...(tls === undefined
+      ? { http: { maxHeaderSize: 64 * 1024 } }
+      : tls.http2
+        ? { http2: true, https: { ...tls, allowHTTP1: true } }
+        : { https: tls }),
+  } as FastifyServerOptions) as FastifyInstance;
+  app.setValidatorCompiler(compileValidator);
+  return app.withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
+}

@@ -1,0 +1,39 @@
+import type { FastifyRequest } from 'fastify';
+
+import { ANONYMOUS, type Caller } from '../features/access/index.ts';
+import { signIn } from '../features/accounts/index.ts';
+import type { BearerTokens } from '../features/tokens/index.ts';
+import { Refusal } from '../lib/errors.ts';
+import type { Platform } from '../platform/index.ts';
+
+/** Who sends this request, from its Authorization header. Wrong credentials are a 401, never "anonymous". */
+export async function authenticate(
+  platform: Platform,
+  tokens: BearerTokens,
+  request: FastifyRequest,
+): Promise<Caller> {
+  const header = request.headers.authorization;
+  if (header === undefined) return ANONYMOUS;
+  const [, scheme, credentials] = /^([A-Za-z]+) +(\S+) *$/.exec(header) ?? [];
+  switch (scheme?.toLowerCase()) {
+    case 'basic':
+      return signInWithBasic(platform, credentials!, request.ip);
+    case 'bearer':
+      if (!request.originalUrl.startsWith('/v2/')) {
+        throw new Refusal('UNAUTHORIZED', 'unauthorized: bearer tokens are for /v2 only; use basic authentication');
+      }
+      return tokens.verify(credentials!);
+    default:
+      throw new Refusal('UNAUTHORIZED', 'unauthorized: the Authorization header must be Basic or Bearer');
+  }
+}
+
+async function signInWithBasic(platform: Platform, credentials: string, address: string): Promise<Caller> {
+  const text = Buffer.from(credentials, 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  const [username, password] = [text.slice(0, Math.max(colon, 0)), text.slice(colon + 1)];
+  if (colon < 1 || password === '') {
+    throw new Refusal('UNAUTHORIZED', 'unauthorized: the Authorization header has no name and password');
+  }
+  return { user: await signIn(platform, { username, password, address }) };
+}

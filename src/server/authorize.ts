@@ -1,0 +1,86 @@
+import type { FastifyRequest, RouteOptions } from 'fastify';
+
+import {
+  findRepositoryScope,
+  isPermission,
+  requireProjectAccess,
+  requireSystemAccess,
+  type RepositoryAction,
+} from '../features/access/index.ts';
+import { Refusal } from '../lib/errors.ts';
+import { parseRepositoryName } from '../oci/reference.ts';
+import type { Db } from '../platform/db/connect.ts';
+
+/** What `/v2` routes declare beside `repository:…`: any credential, and a token for the catalog. */
+const REGISTRY_ACCESS = new Set(['registry', 'catalog']);
+const REPOSITORY_ACTIONS = new Set(['repository:pull', 'repository:push', 'repository:delete']);
+
+/** Stops the start when a route says nothing about who may call it, or says something nobody understands. */
+export function requireDeclaredAccess({ method, url, config }: RouteOptions): void {
+  const { access, open, project, repository } = config ?? {};
+  const isDeclared =
+    open === true
+      ? access === undefined
+      : access !== undefined &&
+        (REGISTRY_ACCESS.has(access) ||
+          (repository !== undefined && REPOSITORY_ACTIONS.has(access)) ||
+          isPermission(access, project === undefined ? 'system' : 'project'));
+  if (!isDeclared) {
+    throw new Error(`the route ${String(method)} ${url} must declare config.access or config.open`);
+  }
+}
+
+/** Asks the permission that the route declares. */
+export async function authorize(db: Db, request: FastifyRequest): Promise<void> {
+  const { access, open, project, repository } = request.routeOptions.config;
+  if (open === true || access === undefined) return;
+  if (repository !== undefined) {
+    await authorizeRepository(db, request, access, repository(request));
+  } else if (REGISTRY_ACCESS.has(access)) {
+    authorizeRegistry(request, access);
+  } else if (project !== undefined) {
+    const key = projectKey(request, project(request));
+    request.standing = await requireProjectAccess(db, request.caller, access, key);
+  } else {
+    requireSystemAccess(request.caller, access);
+  }
+}
+
+async function authorizeRepository(
+  db: Db,
+  request: FastifyRequest,
+  access: string,
+  text: string,
+): Promise<void> {
+  const name = parseRepositoryName(text);
+  const action = access.split(':')[1] as RepositoryAction;
+  const { caller } = request;
+  // Clients send their credentials only when challenged, so nobody is served unasked: who pulls is known.
+  const isAsked = caller.user !== undefined || caller.grants !== undefined;
+  const scope = isAsked ? await findRepositoryScope(db, caller, action, name) : undefined;
+  if (scope !== undefined) {
+    request.scope = scope;
+    return;
+  }
+  const who = isAsked ? 'your credentials do not allow it' : 'authentication required';
+  throw new Refusal('UNAUTHORIZED', `${action} on the repository ${text}: ${who}`, {
+    detail: [{ Type: 'repository', Class: '', Name: text, Action: action }],
+  });
+}
+
+function authorizeRegistry({ caller }: FastifyRequest, access: string): void {
+  const isToken = caller.grants !== undefined;
+  if (access === 'catalog') {
+    if (caller.user !== undefined && (!isToken || caller.mayListCatalog === true)) return;
+    throw new Refusal('UNAUTHORIZED', 'the catalog: authentication required', {
+      detail: [{ Type: 'registry', Class: '', Name: 'catalog', Action: '*' }],
+    });
+  }
+  if (caller.user === undefined && !isToken) throw new Refusal('UNAUTHORIZED', 'authentication required');
+}
+
+/** In Harbor's API a project is named by its id when it is all digits, unless a header says otherwise. */
+function projectKey({ headers }: FastifyRequest, text: string): { name: string } | { id: number } {
+  const isName = headers['x-is-resource-name'] === 'true' || !/^\d{1,15}$/.test(text);
+  return isName ? { name: text } : { id: Number(text) };
+}

@@ -1,0 +1,87 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+
+import { Refusal, type RefusalCode } from '../lib/errors.ts';
+import { isDatabaseUnavailable } from '../platform/db/errors.ts';
+import { challenge } from './challenge.ts';
+
+interface ErrorBody {
+  errors: { code: string; message: string; detail?: unknown }[];
+}
+
+/** What Fastify itself refuses, by its HTTP status. */
+const CODES: Record<number, RefusalCode> = {
+  400: 'BAD_REQUEST',
+  404: 'NOT_FOUND',
+  405: 'METHOD_NOT_ALLOWED',
+  408: 'REQUEST_TIMEOUT',
+  413: 'REQUEST_ENTITY_TOO_LARGE',
+  414: 'BAD_REQUEST',
+  415: 'UNSUPPORTED_MEDIA_TYPE',
+};
+
+/** Turns whatever was thrown into an answer: a refusal as it is, everything else into 500 and a log line. */
+export function createErrorHandler({ externalUrl }: { externalUrl: string | undefined }) {
+  return (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    const refusal = toRefusal(error, request);
+    if (reply.raw.headersSent) {
+      request.log.warn({ err: error }, 'answer broken off');
+      reply.raw.destroy();
+      return;
+    }
+    dropHeadersOfContent(reply);
+    if (refusal === undefined) {
+      request.log.error({ err: error }, 'request failed');
+      void reply.code(500).send(toBody('UNKNOWN', 'internal server error; the log has it under this request id'));
+      return;
+    }
+    if (refusal.status === 401) setChallenge(request, reply, externalUrl);
+    if (isBodyLeft(request)) void reply.header('connection', 'close');
+    void reply
+      .code(refusal.status)
+      .headers(refusal.headers)
+      .send(toBody(refusal.code, refusal.message, refusal.detail));
+  };
+}
+
+/** A handler may have described the content it was about to send. */
+function dropHeadersOfContent(reply: FastifyReply): void {
+  for (const name of ['content-length', 'content-type', 'etag', 'cache-control', 'accept-ranges']) {
+    reply.removeHeader(name);
+  }
+}
+
+function toRefusal(error: unknown, request: FastifyRequest): Refusal | undefined {
+  if (error instanceof Refusal) return error;
+  if (isDatabaseUnavailable(error)) {
+    request.log.error({ err: error }, 'database unavailable');
+    return new Refusal('UNAVAILABLE', 'the database is not available; try again', {
+      headers: { 'retry-after': '2' },
+    });
+  }
+  const { statusCode, validation, message } = error as FastifyError;
+  if (validation !== undefined) {
+    // Harbor answers 422 to what does not fit its contract; the distribution specification knows only 400.
+    const code = request.originalUrl.startsWith('/api/') ? 'UNPROCESSABLE_ENTITY' : 'BAD_REQUEST';
+    return new Refusal(code, message);
+  }
+  if (statusCode === undefined || statusCode >= 500) return undefined;
+  return new Refusal(CODES[statusCode] ?? 'BAD_REQUEST', message, { status: statusCode });
+}
+
+function setChallenge(request: FastifyRequest, reply: FastifyReply, externalUrl: string | undefined): void {
+  const isRegistry = request.originalUrl.startsWith('/v2');
+  void reply.header(
+    'www-authenticate',
+    isRegistry ? challenge(request, externalUrl) : 'Basic realm="roadstead"',
+  );
+}
+
+/** Reading gigabytes only to keep a connection open would be a gift to whoever sends them. */
+function isBodyLeft({ raw, headers }: FastifyRequest): boolean {
+  const length = Number(headers['content-length'] ?? (headers['transfer-encoding'] ? Infinity : 0));
+  return !raw.readableEnded && length > 1024 * 1024;
+}
+
+export function toBody(code: string, message: string, detail?: unknown): ErrorBody {
+  return { errors: [{ code, message, ...(detail === undefined ? {} : { detail }) }] };
+}

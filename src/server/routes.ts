@@ -1,0 +1,18 @@
+import { repositoryRoutes } from '../features/artifacts/index.ts';
+import { userRoutes } from '../features/accounts/index.ts';
+import { distributionRoutes } from '../features/distribution/index.ts';
+import { memberRoutes, projectRoutes } from '../features/projects/index.ts';
+import { systemRoutes } from '../features/system/index.ts';
+import type { Routes } from '../platform/http/routes.ts';
+
+/** Every room's routes under Harbor's `/api/v2.0`. */
+export const apiRoutes: Routes[] = [
+  systemRoutes,
+  userRoutes,
+  projectRoutes,
+  memberRoutes,
+  repositoryRoutes,
+];
+
+/** Routes with paths of their own. */
+export const rootRoutes: Routes[] = [distributionRoutes];
