@@ -47,7 +47,8 @@ function attempt(what: string, action: () => void): void {
   try {
     action();
   } catch (error) {
-    problems.push(`${what}: ${(error as Error).message.split('\n')[0]}`);
+    const { message } = error as Error;
+    problems.push(`${what}: ${process.env.CI === 'true' ? message : message.split('\n')[0]}`);
   }
 }
 

@@ -2,6 +2,8 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { endWithTests } from './ending.ts';
+
 /** A program that runs beside the tests: the server, dockerd, containerd. */
 export interface Daemon {
   pid: number;
@@ -11,15 +13,6 @@ export interface Daemon {
 }
 
 const LOG_END = 8_000;
-const running = new Set<ChildProcess>();
-
-// The runner ends a test file with TERM when it is interrupted or out of time: take along what we started.
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.once(signal, () => {
-    for (const child of running) child.kill('SIGTERM');
-    process.exit(1);
-  });
-}
 
 /** Starts a program and waits until `isReady` says so. */
 export async function startDaemon(
@@ -31,7 +24,6 @@ export async function startDaemon(
     env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  running.add(child);
   let log = '';
   const keep = (chunk: unknown) => {
     log = (log + String(chunk)).slice(-LOG_END);
@@ -42,7 +34,11 @@ export async function startDaemon(
     child.on('error', (error) => resolve(error.message));
     child.on('exit', (code, signal) => resolve(`ended with ${signal ?? code}`));
   });
-  const daemon = { pid: child.pid ?? 0, log: () => log, stop: () => stop(child, ended) };
+  const daemon = {
+    pid: child.pid ?? 0,
+    log: () => log,
+    stop: endWithTests(() => stop(child, ended)),
+  };
 
   let end: string | undefined;
   void ended.then((how) => (end = how));
@@ -66,5 +62,4 @@ async function stop(child: ChildProcess, ended: Promise<string>): Promise<void> 
   patience.abort();
   await late.catch(() => undefined);
   await ended;
-  running.delete(child);
 }
