@@ -3,9 +3,8 @@ import type { SecureServerOptions } from 'node:http2';
 
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastifySwagger from '@fastify/swagger';
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyServerOptions } from 'fastify';
+import Fastify, { LogController, type FastifyInstance, type FastifyReply, type FastifyServerOptions } from 'fastify';
 
-import { ANONYMOUS } from '../features/access/index.ts';
 import { createBearerTokens, createSigningKeys, tokenRoutes } from '../features/tokens/index.ts';
 import { Refusal } from '../lib/errors.ts';
 import type { App } from '../platform/http/routes.ts';
@@ -30,7 +29,7 @@ export interface AppOptions {
 export async function createApp(platform: Platform, options: AppOptions): Promise<App> {
   const { config, log } = platform;
   const app = makeFastify(platform, options);
-  app.decorateRequest('caller', ANONYMOUS as never);
+  app.decorateRequest('caller', null as never);
   app.addHook('onRoute', requireDeclaredAccess);
   app.setErrorHandler(createErrorHandler({ externalUrl: config.external_url }));
   app.setNotFoundHandler({ preHandler: [] }, async (request) => {
@@ -65,7 +64,7 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
 function makeFastify({ config, log }: Platform, { tls }: AppOptions): App {
   const serverOptions: FastifyServerOptions = {
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: (request) => {
       const given = request.headers['x-request-id'];
       return typeof given === 'string' && /^[\w.:/+=-]{1,128}$/.test(given) ? given : randomUUID();

@@ -111,6 +111,15 @@ export async function setFirstPassword(db: Db, username: string, passwordHash: s
   return numUpdatedRows > 0n;
 }
 
+export async function hasPassword(db: Db, username: string): Promise<boolean> {
+  const row = await selectUsers(db)
+    .where('username', '=', username)
+    .where('password_hash', 'is not', null)
+    .select('id')
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 const selectUpdate = (db: Db) => db.updateTable('user_account').where('deleted_at', 'is', null);
 
 export async function updateSysadmin(db: Db, id: number, isSysadmin: boolean): Promise<boolean> {

@@ -9,9 +9,6 @@ import { uploadRoutes } from './upload-routes.ts';
 export const distributionRoutes: Routes = async (app, platform) => {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
-  app.addHook('onRequest', async (_request, reply) => {
-    reply.header('docker-distribution-api-version', 'registry/2.0');
-  });
   // OCI 1.1 §determining-support: 200 for whoever has signed in, and for whoever has a token.
   app.get('/v2/', { schema: { hide: true }, config: { access: 'registry' } }, async () => ({}));
   await blobRoutes(app, platform);

@@ -13,6 +13,7 @@ export const projectRoutes: Routes = (app, { db }) => {
   app.get(
     '/projects',
     {
+      exposeHeadRoute: false, // HEAD has a meaning of its own
       schema: {
         operationId: 'listProjects',
         tags: ['project'],

@@ -12,6 +12,8 @@ import { chooseRunAs } from './run-as.ts';
 import { settingArguments } from './settings.ts';
 import { makeSocketDirectory, PORT, removeSocketDirectory } from './socket-directory.ts';
 
+export { findRunningPostgres } from './find-running.ts';
+
 export interface EmbeddedPostgres {
   /** What `pg.Pool` takes: the socket's folder as host, user, database. */
   connection: { host: string; port: number; user: string; database: string; password?: string };

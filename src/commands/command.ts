@@ -1,0 +1,7 @@
+export interface Command {
+  /** One word or two, as typed after `roadstead`. */
+  name: string;
+  summary: string;
+  /** Answers the exit code. */
+  run(words: string[]): Promise<number>;
+}

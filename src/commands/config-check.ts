@@ -1,0 +1,13 @@
+import { readConfig } from '../platform/config/index.ts';
+import type { Command } from './command.ts';
+
+export const configCheck: Command = {
+  name: 'config check',
+  summary: 'say whether the configuration is right, without starting anything',
+
+  async run() {
+    readConfig();
+    console.log('The configuration is right.');
+    return 0;
+  },
+};

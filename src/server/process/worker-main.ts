@@ -1,0 +1,91 @@
+/** An HTTP worker process. The primary starts it and tells it what to serve. */
+import { AggregatorRegistry } from 'prom-client';
+
+import { toConfig } from '../../platform/config/index.ts';
+import { connect } from '../../platform/db/connect.ts';
+import type { Platform } from '../../platform/index.ts';
+import { createLog } from '../../platform/log/index.ts';
+import { createMetrics } from '../../platform/metrics/index.ts';
+import { createSecretBox } from '../../platform/secret-box.ts';
+import { openStorage } from '../../platform/storage/index.ts';
+import { Secret } from '../../lib/secret.ts';
+import { createApp } from '../app.ts';
+import { drain } from './drain.ts';
+import { listen } from './listen.ts';
+import type { ToPrimary, ToWorker, WorkerStart } from './messages.ts';
+import { MetricsFromPrimary } from './metrics-from-primary.ts';
+import { readTls, reloadTls } from './tls.ts';
+
+const send = (message: ToPrimary) => process.send?.(message);
+const metricsFromPrimary = new MetricsFromPrimary((id) => send({ type: 'metrics', id }));
+let stop: (() => Promise<void>) | undefined;
+
+function openPlatform({ config: values, database, secretKey }: WorkerStart): Platform {
+  const config = toConfig(values);
+  const log = createLog({ level: config.log.level });
+  const metrics = createMetrics();
+  AggregatorRegistry.setRegistries([metrics.registry]);
+  return {
+    config,
+    db: connect(database, {
+      poolSize: config.database.pool_size,
+      statementTimeoutMs: config.database.statement_timeout_ms,
+      applicationName: 'roadstead',
+      onIdleError: (error) => log.warn({ err: error }, 'database connection lost'),
+    }),
+    storage: openStorage(config),
+    secretBox: createSecretBox(new Secret(secretKey)),
+    log,
+    metrics,
+  };
+}
+
+async function start(message: WorkerStart): Promise<void> {
+  const platform = openPlatform(message);
+  const { config, log, db } = platform;
+  const tls = await readTls(config.tls);
+  const app = await createApp(platform, {
+    collectMetrics: () => metricsFromPrimary.collect(),
+    ...(tls === undefined ? {} : { tls }),
+  });
+  const tlsTimer = tls === undefined ? undefined : reloadTls(app.server, config.tls, log);
+  await listen(app, config, log);
+  send({ type: 'listening' });
+
+  stop = async () => {
+    clearInterval(tlsTimer);
+    await drain(app, config.shutdown_timeout_ms, log);
+    await db.destroy();
+  };
+}
+
+/** Ends this process when all requests are answered. */
+function end(): void {
+  void (stop?.() ?? Promise.resolve()).finally(() => process.exit(0));
+  stop = () => new Promise(() => {});
+}
+
+// Ctrl-C reaches the whole process group; the primary decides what follows.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', end);
+// The primary is gone: nobody would start or stop us any more.
+process.on('disconnect', end);
+process.on('message', (message: ToWorker) => {
+  switch (message.type) {
+    case 'start':
+      start(message.start).catch((error: Error) => {
+        send({ type: 'failed', message: error.message });
+      });
+      break;
+    case 'stop':
+      end();
+      break;
+    case 'metrics':
+      metricsFromPrimary.receive(message.id, message.text);
+      break;
+    default: // prom-client's own messages
+  }
+});
+// Only its constructor makes prom-client answer the primary.
+new AggregatorRegistry();
+send({ type: 'ready' });
