@@ -1,14 +1,16 @@
 import type { FastifyRequest, RouteOptions } from 'fastify';
 
 import {
+  describeAccess,
   findRepositoryScope,
   isPermission,
   requireProjectAccess,
   requireSystemAccess,
+  type MissingAccess,
   type RepositoryAction,
 } from '../features/access/index.ts';
 import { Refusal } from '../lib/errors.ts';
-import { parseRepositoryName } from '../oci/reference.ts';
+import { findRepositoryName, parseRepositoryName } from '../oci/reference.ts';
 import type { Db } from '../platform/db/connect.ts';
 
 /** What `/v2` routes declare beside `repository:…`: any credential, and a token for the catalog. */
@@ -64,16 +66,27 @@ async function authorizeRepository(
   }
   const who = isAsked ? 'your credentials do not allow it' : 'authentication required';
   throw new Refusal('UNAUTHORIZED', `${action} on the repository ${text}: ${who}`, {
-    detail: [{ Type: 'repository', Class: '', Name: text, Action: action }],
+    detail: wantedAccess(request),
   });
 }
 
-function authorizeRegistry({ caller }: FastifyRequest, access: string): void {
+/** What the route of `/v2` wants, as a challenge names it: whoever pushes also asks what is there. */
+export function wantedAccess(request: FastifyRequest): MissingAccess[] {
+  const { access, repository } = request.routeOptions.config;
+  if (access === 'catalog') return [{ Type: 'registry', Class: '', Name: 'catalog', Action: '*' }];
+  const name = repository === undefined ? undefined : findRepositoryName(repository(request));
+  if (name === undefined || access === undefined) return [];
+  const action = access.split(':')[1] as RepositoryAction;
+  return describeAccess(name.name, action === 'push' ? ['pull', 'push'] : [action]);
+}
+
+function authorizeRegistry(request: FastifyRequest, access: string): void {
+  const { caller } = request;
   const isToken = caller.grants !== undefined;
   if (access === 'catalog') {
     if (caller.user !== undefined && (!isToken || caller.mayListCatalog === true)) return;
     throw new Refusal('UNAUTHORIZED', 'the catalog: authentication required', {
-      detail: [{ Type: 'registry', Class: '', Name: 'catalog', Action: '*' }],
+      detail: wantedAccess(request),
     });
   }
   if (caller.user === undefined && !isToken) throw new Refusal('UNAUTHORIZED', 'authentication required');

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 
+import type { MissingAccess } from '../features/access/index.ts';
 import { SERVICE } from '../features/tokens/index.ts';
 
 /** The URL that clients know us by: configured, or as this request came in. */
@@ -11,11 +12,16 @@ export function baseUrl(request: FastifyRequest, externalUrl: string | undefined
 }
 
 /** Where to get a token, and for what: RFC 6750 §3 and the Docker token specification. */
-export function challenge(request: FastifyRequest, externalUrl: string | undefined): string {
+export function challenge(
+  request: FastifyRequest,
+  missing: unknown,
+  externalUrl: string | undefined,
+): string {
+  const scopes = listScopes(missing);
   const parameters = [
     `realm="${baseUrl(request, externalUrl)}/service/token"`,
     `service="${SERVICE}"`,
-    ...wantedScope(request),
+    ...(scopes.length === 0 ? [] : [`scope="${scopes.join(' ')}"`]),
   ];
   if (request.caller?.grants !== undefined) parameters.push('error="insufficient_scope"');
   else if (request.headers.authorization?.toLowerCase().startsWith('bearer') === true) {
@@ -24,12 +30,11 @@ export function challenge(request: FastifyRequest, externalUrl: string | undefin
   return `Bearer ${parameters.join(',')}`;
 }
 
-function wantedScope(request: FastifyRequest): string[] {
-  const { access, repository } = request.routeOptions.config;
-  if (access === 'catalog') return ['scope="registry:catalog:*"'];
-  if (repository === undefined || access === undefined) return [];
-  const actions = { 'repository:pull': 'pull', 'repository:push': 'pull,push', 'repository:delete': 'delete' };
-  const name = repository(request);
-  if (!/^[a-z0-9._/-]+$/.test(name)) return [];
-  return [`scope="repository:${name}:${actions[access as keyof typeof actions]}"`];
+/** `repository:team/app:pull,push` for each repository in the detail of the refusal. */
+function listScopes(missing: unknown): string[] {
+  if (!Array.isArray(missing)) return [];
+  const bySubject = Map.groupBy(missing as MissingAccess[], ({ Type, Name }) => `${Type}:${Name}`);
+  return [...bySubject].map(
+    ([subject, entries]) => `${subject}:${entries.map(({ Action }) => Action).join(',')}`,
+  );
 }

@@ -2,6 +2,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 
 import { Refusal, type RefusalCode } from '../lib/errors.ts';
 import { isDatabaseUnavailable } from '../platform/db/errors.ts';
+import { wantedAccess } from './authorize.ts';
 import { challenge } from './challenge.ts';
 
 interface ErrorBody {
@@ -34,7 +35,9 @@ export function createErrorHandler({ externalUrl }: { externalUrl: string | unde
       void reply.code(500).send(toBody('UNKNOWN', 'internal server error; the log has it under this request id'));
       return;
     }
-    if (refusal.status === 401) setChallenge(request, reply, externalUrl);
+    if (refusal.status === 401) {
+      void reply.header('www-authenticate', wayIn(request, refusal, externalUrl));
+    }
     if (isBodyLeft(request)) void reply.header('connection', 'close');
     void reply
       .code(refusal.status)
@@ -68,12 +71,9 @@ function toRefusal(error: unknown, request: FastifyRequest): Refusal | undefined
   return new Refusal(CODES[statusCode] ?? 'BAD_REQUEST', message, { status: statusCode });
 }
 
-function setChallenge(request: FastifyRequest, reply: FastifyReply, externalUrl: string | undefined): void {
+function wayIn(request: FastifyRequest, { detail }: Refusal, externalUrl: string | undefined): string {
   const isRegistry = request.originalUrl.startsWith('/v2');
-  void reply.header(
-    'www-authenticate',
-    isRegistry ? challenge(request, externalUrl) : 'Basic realm="roadstead"',
-  );
+  return isRegistry ? challenge(request, detail ?? wantedAccess(request), externalUrl) : 'Basic realm="roadstead"';
 }
 
 /** Reading gigabytes only to keep a connection open would be a gift to whoever sends them. */

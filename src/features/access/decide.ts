@@ -67,12 +67,33 @@ export async function findRepositoryScope(
   { name, project }: { name: string; project: string },
 ): Promise<RepositoryScope | undefined> {
   if (caller.grants !== undefined) {
-    const grant = caller.grants.find((g) => g.repository === name && g.actions.includes(action));
-    return grant === undefined ? undefined : { projectId: grant.projectId, name };
+    const grant = findGrant(caller, action, name);
+    return grant && { projectId: grant.projectId, name };
   }
   const standing = await findStanding(db, { name: project }, caller.user?.id);
   if (standing === undefined || !listActions(standing, caller).includes(action)) return undefined;
   return { projectId: standing.id, name };
+}
+
+function findGrant({ grants = [] }: Caller, action: RepositoryAction, name: string) {
+  return grants.find((grant) => grant.repository === name && grant.actions.includes(action));
+}
+
+/** Whether a bearer token allows this in exactly this repository. */
+export function holdsGrant(caller: Caller, action: RepositoryAction, scope: RepositoryScope): boolean {
+  return findGrant(caller, action, scope.name)?.projectId === scope.projectId;
+}
+
+/** What was missing, as the Docker token specification describes it in an error's detail. */
+export interface MissingAccess {
+  Type: 'repository' | 'registry';
+  Class: string;
+  Name: string;
+  Action: string;
+}
+
+export function describeAccess(name: string, actions: RepositoryAction[]): MissingAccess[] {
+  return actions.map((Action) => ({ Type: 'repository', Class: '', Name: name, Action }));
 }
 
 /** What the caller may do in every repository of a project. */

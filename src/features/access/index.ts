@@ -9,12 +9,15 @@ export {
   type SignedInUser,
 } from './caller.ts';
 export {
+  describeAccess,
   findRepositoryScope,
+  holdsGrant,
   isPermission,
   listActions,
   requireProjectAccess,
   requireSystemAccess,
   SIGNED_IN,
+  type MissingAccess,
   type RepositoryScope,
 } from './decide.ts';
 export { findRole, ROLE_IDS, strongestRole, type Role } from './roles.ts';

@@ -2,9 +2,10 @@ export {
   commitBlob,
   deleteBlob,
   findBlob,
+  findBlobSource,
   forgetBlobDeletion,
   mountBlob,
-  type MountSource,
+  type BlobSource,
   type StoredBlob,
 } from './store/blobs.ts';
 export {

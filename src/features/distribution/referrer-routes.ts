@@ -54,7 +54,8 @@ export const referrerRoutes: Routes = (app, { db }) => {
         mediaType: OCI_IMAGE_INDEX,
         manifests: shown.map(toDescriptor),
       };
-      return reply.type(OCI_IMAGE_INDEX).send(JSON.stringify(index));
+      // Bytes, since Fastify gives texts a charset, which this media type has not.
+      return reply.type(OCI_IMAGE_INDEX).send(Buffer.from(JSON.stringify(index)));
     },
   );
 };

@@ -7,9 +7,10 @@ import { parseContentRange } from '../../oci/http-range.ts';
 import { parseRepositoryName } from '../../oci/reference.ts';
 import type { App, Routes } from '../../platform/http/routes.ts';
 import type { Platform } from '../../platform/index.ts';
-import { findRepositoryScope, type Caller } from '../access/index.ts';
-import { ensureRepository, mountBlob, type MountSource } from '../artifacts/index.ts';
+import type { Caller } from '../access/index.ts';
+import { ensureRepository } from '../artifacts/index.ts';
 import { LiveHashes } from './live-hash.ts';
+import { tryMount } from './mount-blob.ts';
 import { repositoryOf } from './repository-param.ts';
 import * as store from './store.ts';
 import { appendChunk, discardUpload, finishUpload, outOfOrder, type UploadDeps } from './upload-session.ts';
@@ -88,8 +89,9 @@ async function startUpload(
     throw new Refusal('NAME_UNKNOWN', 'the project is not there any more');
   }
   if (mount !== undefined) {
-    const source = await findMountSource(deps, request, query.from);
-    if (source !== undefined && (await mountBlob(deps.db, { repositoryId, digest: mount, source }))) {
+    const from = query.from === undefined ? undefined : parseRepositoryName(query.from);
+    const target = { target: request.scope!, targetId: repositoryId };
+    if (await tryMount(deps.db, request.caller, { digest: mount, from, ...target })) {
       deps.metrics.uploads.inc({ result: 'mounted' });
       return sendBlobCreated(reply, request, mount);
     }
@@ -103,23 +105,6 @@ async function startUpload(
   if (digest === undefined) return sendProgress(reply.code(202), request, upload);
   await finishUpload(deps, upload, readChunk(request), digest);
   return sendBlobCreated(reply, request, digest);
-}
-
-/** Where a blob may be mounted from: `from` if the caller may pull there; without it, where anybody may,
- * this repository, and those the token is for. */
-async function findMountSource(
-  { db }: UploadDeps,
-  { caller, scope }: FastifyRequest,
-  from: string | undefined,
-): Promise<MountSource | undefined> {
-  if (from !== undefined) {
-    const found = await findRepositoryScope(db, caller, 'pull', parseRepositoryName(from));
-    return found && { repositories: [found], anyPublic: false };
-  }
-  const granted = (caller.grants ?? [])
-    .filter(({ actions }) => actions.includes('pull'))
-    .map(({ projectId, repository }) => ({ projectId, name: repository }));
-  return { repositories: [scope!, ...granted], anyPublic: true };
 }
 
 function readChunk(request: FastifyRequest): { body: FastifyRequest['raw']; range: ReturnType<typeof parseContentRange> } {

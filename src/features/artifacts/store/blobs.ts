@@ -62,34 +62,50 @@ export async function forgetBlobDeletion(db: Db, location: string): Promise<void
   await db.deleteFrom('blob_deletion').where('location', '=', location).execute();
 }
 
-export interface MountSource {
-  /** A repository the caller may pull from. */
-  repositories: RepositoryKey[];
-  /** Whether public projects count as well. */
-  anyPublic: boolean;
-}
+/** Where a blob may be looked for: one repository, or every one in a public project or in these. */
+export type BlobSource = { repository: RepositoryKey } | { projectIds: number[] | 'all' };
 
 /**
- * Makes a blob of one of the sources a blob of `repositoryId` too. Answers whether one of them had it;
- * a blob that only others have is as unknown as one that nobody has.
+ * A repository among the sources that serves the blob, public ones first. A blob that only others have is
+ * as unknown as one that nobody has.
  */
+export async function findBlobSource(
+  db: Db,
+  digest: Digest,
+  source: BlobSource,
+): Promise<(RepositoryKey & { isPublic: boolean }) | undefined> {
+  const { rows } = await sql<{ projectId: number; name: string; isPublic: boolean }>`
+    select r.project_id as "projectId", r.name, p.is_public as "isPublic"
+    from blob b
+    join repository_blob rb on rb.blob_id = b.id and rb.is_served
+    join live_repository r on r.id = rb.repository_id
+    join live_project p on p.id = r.project_id
+    where b.digest = ${digestToBytes(digest)} and ${isAmong(source)}
+    order by p.is_public desc limit 1`.execute(db);
+  return rows[0];
+}
+
+function isAmong(source: BlobSource) {
+  if ('repository' in source) {
+    const { projectId, name } = source.repository;
+    return sql<boolean>`r.project_id = ${projectId} and r.name = ${name}`;
+  }
+  if (source.projectIds === 'all') return sql<boolean>`true`;
+  return sql<boolean>`(p.is_public or p.id = any (${source.projectIds}::bigint[]))`;
+}
+
+/** Makes a blob of the repository `from` a blob of `repositoryId` too. False: it is not there any more. */
 export async function mountBlob(
   db: Db,
-  { repositoryId, digest, source }: { repositoryId: number; digest: Digest; source: MountSource },
+  { repositoryId, digest, from }: { repositoryId: number; digest: Digest; from: RepositoryKey },
 ): Promise<boolean> {
-  const names = source.repositories.map(({ name }) => name);
-  const projectIds = source.repositories.map(({ projectId }) => projectId);
   const { rows } = await sql`
     insert into repository_blob as target (repository_id, blob_id)
     select ${repositoryId}, rb.blob_id
     from blob b
     join repository_blob rb on rb.blob_id = b.id and rb.is_served
     join live_repository r on r.id = rb.repository_id
-    join live_project p on p.id = r.project_id
-    where b.digest = ${digestToBytes(digest)}
-      and ((r.project_id, r.name) in (select * from unnest(${projectIds}::bigint[], ${names}::text[]))
-           or (${source.anyPublic} and p.is_public))
-    limit 1
+    where b.digest = ${digestToBytes(digest)} and r.project_id = ${from.projectId} and r.name = ${from.name}
     on conflict (repository_id, blob_id) do update set touched_at = now(), is_served = true
     returning target.blob_id`.execute(db);
   return rows.length > 0;

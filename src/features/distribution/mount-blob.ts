@@ -1,0 +1,61 @@
+import { Refusal } from '../../lib/errors.ts';
+import type { Digest } from '../../oci/digest.ts';
+import type { RepositoryName } from '../../oci/reference.ts';
+import type { Db } from '../../platform/db/connect.ts';
+import {
+  describeAccess,
+  findRepositoryScope,
+  holdsGrant,
+  listMemberProjectIds,
+  type Caller,
+  type RepositoryScope,
+} from '../access/index.ts';
+import { findBlobSource, mountBlob, type BlobSource, type RepositoryKey } from '../artifacts/index.ts';
+
+export interface MountRequest {
+  digest: Digest;
+  /** Undefined: wherever it can be found. */
+  from: RepositoryName | undefined;
+  target: RepositoryScope;
+  targetId: number;
+}
+
+/**
+ * Mounts a blob from a repository that the caller may pull from (OCI 1.1 §mounting-a-blob). False: nobody
+ * whom the caller may ask has it. A bearer token that lacks a right its owner has is sent to get it: 401.
+ */
+export async function tryMount(db: Db, caller: Caller, mount: MountRequest): Promise<boolean> {
+  const source = await findSource(db, caller, mount);
+  if (source === undefined) return false;
+  const from = await findBlobSource(db, mount.digest, source);
+  if (from === undefined) return false;
+  if (!from.isPublic && caller.grants !== undefined && !mayUse(caller, from, mount.target)) {
+    throw new Refusal('UNAUTHORIZED', `mounting a blob from ${from.name} needs a token that allows to pull from it`, {
+      detail: [
+        ...describeAccess(mount.target.name, ['pull', 'push']),
+        ...describeAccess(from.name, ['pull']),
+      ],
+    });
+  }
+  return mountBlob(db, { repositoryId: mount.targetId, digest: mount.digest, from });
+}
+
+/** Where the caller, as a person, may pull. */
+async function findSource(
+  db: Db,
+  { user }: Caller,
+  { from }: MountRequest,
+): Promise<BlobSource | undefined> {
+  const person: Caller = user === undefined ? {} : { user };
+  if (from !== undefined) {
+    const repository = await findRepositoryScope(db, person, 'pull', from);
+    return repository && { repository };
+  }
+  if (user?.isSysadmin === true) return { projectIds: 'all' };
+  return { projectIds: user === undefined ? [] : await listMemberProjectIds(db, user.id) };
+}
+
+function mayUse(caller: Caller, from: RepositoryKey, target: RepositoryScope): boolean {
+  const isTarget = from.name === target.name && from.projectId === target.projectId;
+  return isTarget || holdsGrant(caller, 'pull', from);
+}
