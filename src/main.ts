@@ -12,7 +12,9 @@ async function main(words: string[]): Promise<number> {
     );
     return 1;
   }
-  const command = commands.find(({ name }) => name.split(' ').every((word, i) => words[i] === word));
+  const command = commands.find(({ name }) =>
+    name.split(' ').every((word, i) => words[i] === word),
+  );
   if (command === undefined) {
     const isHelp = ['help', '--help', '-h'].includes(words[0] ?? 'help');
     if (!isHelp) console.error(`roadstead: there is no command "${words.join(' ')}"\n`);
@@ -30,12 +32,20 @@ async function main(words: string[]): Promise<number> {
 function usage(): string {
   const width = Math.max(...commands.map(({ name }) => name.length));
   const lines = commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
-  return ['Usage: roadstead <command>', '', ...lines, '', 'Configuration: docs/configuration.md'].join('\n');
+  return [
+    'Usage: roadstead <command>',
+    '',
+    ...lines,
+    '',
+    'Configuration: docs/configuration.md',
+  ].join('\n');
 }
 
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  console.error(error instanceof ConfigError ? `configuration: ${error.message}` : (error as Error).message);
+  console.error(
+    error instanceof ConfigError ? `configuration: ${error.message}` : (error as Error).message,
+  );
   process.exitCode = 1;
 }

@@ -15,7 +15,8 @@ import { withDatabase } from './with-database.ts';
 
 export const adminResetPassword: Command = {
   name: 'admin reset-password',
-  summary: 'give admin a new password: ROADSTEAD_ADMIN_PASSWORD, or a generated one; the server may run',
+  summary:
+    'give admin a new password: ROADSTEAD_ADMIN_PASSWORD, or a generated one; the server may run',
 
   async run() {
     const config = readConfig();
@@ -23,7 +24,8 @@ export const adminResetPassword: Command = {
     requireStrongPassword(password);
     await withDatabase(async (db) => {
       const admin = await findUserByName(db, ADMIN);
-      if (admin === undefined) throw new Error('there is no account admin; start the server once first');
+      if (admin === undefined)
+        throw new Error('there is no account admin; start the server once first');
       await updatePassword(db, admin.id, await hashPassword(password));
     });
     if (config.admin_password !== undefined) {

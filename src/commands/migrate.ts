@@ -8,7 +8,9 @@ export const migrateCommand: Command = {
 
   async run() {
     const applied = await withDatabase((db) => migrate(db));
-    console.log(applied.length === 0 ? 'The database is up to date.' : `Applied: ${applied.join(', ')}`);
+    console.log(
+      applied.length === 0 ? 'The database is up to date.' : `Applied: ${applied.join(', ')}`,
+    );
     return 0;
   },
 };

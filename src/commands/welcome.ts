@@ -20,7 +20,8 @@ export function welcome({ config, firstPassword }: Shown, seconds: number): stri
     `    docker tag IMAGE ${address}/library/IMAGE`,
     `    docker push ${address}/library/IMAGE`,
   ];
-  if (!isTls && config.external_url?.startsWith('https:') !== true) lines.push(...plainHttpLines(config));
+  if (!isTls && config.external_url?.startsWith('https:') !== true)
+    lines.push(...plainHttpLines(config));
   return [...lines, ''].join('\n');
 }
 

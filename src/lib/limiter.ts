@@ -14,9 +14,13 @@ export function createLimiter({ running, waiting }: { running: number; waiting: 
     async run(work) {
       if (active >= running) {
         if (queue.length >= waiting) {
-          throw new Refusal('UNAVAILABLE', 'too many requests of this kind are waiting; try again', {
-            headers: { 'retry-after': '5' },
-          });
+          throw new Refusal(
+            'UNAVAILABLE',
+            'too many requests of this kind are waiting; try again',
+            {
+              headers: { 'retry-after': '5' },
+            },
+          );
         }
         await new Promise<void>((resolve) => queue.push(resolve));
       } else {

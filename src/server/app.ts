@@ -3,7 +3,12 @@ import type { SecureServerOptions } from 'node:http2';
 
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastifySwagger from '@fastify/swagger';
-import Fastify, { LogController, type FastifyInstance, type FastifyReply, type FastifyServerOptions } from 'fastify';
+import Fastify, {
+  LogController,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyServerOptions,
+} from 'fastify';
 
 import { createBearerTokens, createSigningKeys, tokenRoutes } from '../features/tokens/index.ts';
 import { Refusal } from '../lib/errors.ts';
@@ -33,7 +38,10 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
   app.addHook('onRoute', requireDeclaredAccess);
   app.setErrorHandler(createErrorHandler({ externalUrl: config.external_url }));
   app.setNotFoundHandler({ preHandler: [] }, async (request) => {
-    throw new Refusal('NOT_FOUND', `there is nothing at ${request.method} ${request.originalUrl.split('?')[0]}`);
+    throw new Refusal(
+      'NOT_FOUND',
+      `there is nothing at ${request.method} ${request.originalUrl.split('?')[0]}`,
+    );
   });
   observeRequests(app, platform);
 
@@ -48,7 +56,11 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
   await app.register(fastifySwagger, {
     openapi: { openapi: '3.1.0', info: { title: 'Roadstead', version: '2.0' } },
   });
-  for (const routes of [...rootRoutes, tokenRoutes(tokens), metricsRoutes(options.collectMetrics)]) {
+  for (const routes of [
+    ...rootRoutes,
+    tokenRoutes(tokens),
+    metricsRoutes(options.collectMetrics),
+  ]) {
     await app.register(async (scope) => routes(scope, platform));
   }
   await app.register(

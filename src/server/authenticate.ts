@@ -20,20 +20,33 @@ export async function authenticate(
       return signInWithBasic(platform, credentials!, request.ip);
     case 'bearer':
       if (!request.originalUrl.startsWith('/v2/')) {
-        throw new Refusal('UNAUTHORIZED', 'unauthorized: bearer tokens are for /v2 only; use basic authentication');
+        throw new Refusal(
+          'UNAUTHORIZED',
+          'unauthorized: bearer tokens are for /v2 only; use basic authentication',
+        );
       }
       return tokens.verify(credentials!);
     default:
-      throw new Refusal('UNAUTHORIZED', 'unauthorized: the Authorization header must be Basic or Bearer');
+      throw new Refusal(
+        'UNAUTHORIZED',
+        'unauthorized: the Authorization header must be Basic or Bearer',
+      );
   }
 }
 
-async function signInWithBasic(platform: Platform, credentials: string, address: string): Promise<Caller> {
+async function signInWithBasic(
+  platform: Platform,
+  credentials: string,
+  address: string,
+): Promise<Caller> {
   const text = Buffer.from(credentials, 'base64').toString('utf8');
   const colon = text.indexOf(':');
   const [username, password] = [text.slice(0, Math.max(colon, 0)), text.slice(colon + 1)];
   if (colon < 1 || password === '') {
-    throw new Refusal('UNAUTHORIZED', 'unauthorized: the Authorization header has no name and password');
+    throw new Refusal(
+      'UNAUTHORIZED',
+      'unauthorized: the Authorization header has no name and password',
+    );
   }
   return { user: await signIn(platform, { username, password, address }) };
 }

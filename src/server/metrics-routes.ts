@@ -9,14 +9,24 @@ export type CollectMetrics = () => Promise<{ contentType: string; text: string }
 export const metricsRoutes =
   (collect: CollectMetrics): Routes =>
   (app, { config }) => {
-    app.get('/metrics', { schema: { hide: true }, config: { open: true } }, async (request, reply) => {
-      const { token } = config.metrics;
-      if (token !== undefined && !isSame(request.headers.authorization, `Bearer ${token.reveal()}`)) {
-        throw new Refusal('UNAUTHORIZED', 'unauthorized: /metrics wants the token of metrics.token');
-      }
-      const { contentType, text } = await collect();
-      return reply.type(contentType).send(text);
-    });
+    app.get(
+      '/metrics',
+      { schema: { hide: true }, config: { open: true } },
+      async (request, reply) => {
+        const { token } = config.metrics;
+        if (
+          token !== undefined &&
+          !isSame(request.headers.authorization, `Bearer ${token.reveal()}`)
+        ) {
+          throw new Refusal(
+            'UNAUTHORIZED',
+            'unauthorized: /metrics wants the token of metrics.token',
+          );
+        }
+        const { contentType, text } = await collect();
+        return reply.type(contentType).send(text);
+      },
+    );
   };
 
 function isSame(given: string | undefined, wanted: string): boolean {

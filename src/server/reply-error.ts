@@ -32,7 +32,9 @@ export function createErrorHandler({ externalUrl }: { externalUrl: string | unde
     dropHeadersOfContent(reply);
     if (refusal === undefined) {
       request.log.error({ err: error }, 'request failed');
-      void reply.code(500).send(toBody('UNKNOWN', 'internal server error; the log has it under this request id'));
+      void reply
+        .code(500)
+        .send(toBody('UNKNOWN', 'internal server error; the log has it under this request id'));
       return;
     }
     if (refusal.status === 401) {
@@ -71,9 +73,15 @@ function toRefusal(error: unknown, request: FastifyRequest): Refusal | undefined
   return new Refusal(CODES[statusCode] ?? 'BAD_REQUEST', message, { status: statusCode });
 }
 
-function wayIn(request: FastifyRequest, { detail }: Refusal, externalUrl: string | undefined): string {
+function wayIn(
+  request: FastifyRequest,
+  { detail }: Refusal,
+  externalUrl: string | undefined,
+): string {
   const isRegistry = request.originalUrl.startsWith('/v2');
-  return isRegistry ? challenge(request, detail ?? wantedAccess(request), externalUrl) : 'Basic realm="roadstead"';
+  return isRegistry
+    ? challenge(request, detail ?? wantedAccess(request), externalUrl)
+    : 'Basic realm="roadstead"';
 }
 
 /** Reading gigabytes only to keep a connection open would be a gift to whoever sends them. */

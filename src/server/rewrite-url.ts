@@ -4,6 +4,7 @@ const ENDPOINT = /^\/v2\/([^?]+)\/(blobs|manifests|tags|referrers)\/([^?]*)/; //
 export function rewriteUrl(url: string): string {
   return url.replace(
     ENDPOINT,
-    (_match, name: string, kind: string, rest: string) => `/v2/${encodeURIComponent(name)}/${kind}/${rest}`,
+    (_match, name: string, kind: string, rest: string) =>
+      `/v2/${encodeURIComponent(name)}/${kind}/${rest}`,
   );
 }

@@ -8,7 +8,13 @@ type Validation = { value: unknown } | { error: Error };
  * Checks one part of a request against its schema. Defaults are filled in; texts of query and path become
  * numbers and booleans where those are wanted; body members that the schema does not know are dropped.
  */
-export function compileValidator({ schema, httpPart }: { schema: unknown; httpPart?: string | undefined }) {
+export function compileValidator({
+  schema,
+  httpPart,
+}: {
+  schema: unknown;
+  httpPart?: string | undefined;
+}) {
   const type = schema as TSchema;
   const check = Compile(type);
   const isText = httpPart !== 'body';

@@ -1,4 +1,3 @@
-
 /** What a bearer token allows in one repository. The project's id makes it worthless in a later project of
  * the same name. */
 export interface RepositoryGrant {

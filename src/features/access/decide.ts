@@ -5,7 +5,13 @@ import { PROJECT_PERMISSIONS, roleAllows } from './roles.ts';
 import { findStanding, type ProjectStanding } from './store.ts';
 
 /** Permissions of the whole registry: for administrators only. */
-const SYSTEM_PERMISSIONS = new Set(['user:create', 'user:list', 'user:read', 'user:update', 'user:delete']);
+const SYSTEM_PERMISSIONS = new Set([
+  'user:create',
+  'user:list',
+  'user:read',
+  'user:update',
+  'user:delete',
+]);
 /** What a route declares when being signed in is enough. */
 export const SIGNED_IN = 'signed-in';
 
@@ -43,11 +49,17 @@ export async function requireProjectAccess(
   if (standing === undefined && isSysadmin) {
     throw notFound('project', 'name' in key ? key.name : key.id);
   }
-  if (standing !== undefined && (isSysadmin || roleAllows(standing.roles, standing.isPublic, permission))) {
+  if (
+    standing !== undefined &&
+    (isSysadmin || roleAllows(standing.roles, standing.isPublic, permission))
+  ) {
     return standing;
   }
   requireSignedIn(caller);
-  throw new Refusal('FORBIDDEN', `forbidden: you lack ${permission} in this project, or it does not exist`);
+  throw new Refusal(
+    'FORBIDDEN',
+    `forbidden: you lack ${permission} in this project, or it does not exist`,
+  );
 }
 
 /** A repository the caller may use, by the project it is in. */
@@ -80,7 +92,11 @@ function findGrant({ grants = [] }: Caller, action: RepositoryAction, name: stri
 }
 
 /** Whether a bearer token allows this in exactly this repository. */
-export function holdsGrant(caller: Caller, action: RepositoryAction, scope: RepositoryScope): boolean {
+export function holdsGrant(
+  caller: Caller,
+  action: RepositoryAction,
+  scope: RepositoryScope,
+): boolean {
   return findGrant(caller, action, scope.name)?.projectId === scope.projectId;
 }
 
@@ -100,5 +116,7 @@ export function describeAccess(name: string, actions: RepositoryAction[]): Missi
 export function listActions(standing: ProjectStanding, caller: Caller): RepositoryAction[] {
   const all: RepositoryAction[] = ['pull', 'push', 'delete'];
   if (caller.user?.isSysadmin === true) return all;
-  return all.filter((action) => roleAllows(standing.roles, standing.isPublic, `repository:${action}`));
+  return all.filter((action) =>
+    roleAllows(standing.roles, standing.isPublic, `repository:${action}`),
+  );
 }

@@ -49,7 +49,14 @@ artifact-label       cd       cd       cd       -     -     -
 preheat-policy       crudl    -        -        -     -     -
 export-cve           crl      crl      crl      -     -     -
 `;
-const COLUMNS: Column[] = ['projectAdmin', 'maintainer', 'developer', 'guest', 'limitedGuest', 'anyone'];
+const COLUMNS: Column[] = [
+  'projectAdmin',
+  'maintainer',
+  'developer',
+  'guest',
+  'limitedGuest',
+  'anyone',
+];
 
 /** Permissions are named `resource:action`. */
 const ALLOWED = new Map<Column, Set<string>>(COLUMNS.map((column) => [column, new Set()]));

@@ -41,7 +41,11 @@ export async function findStanding(
 
 /** The ids of the projects in which the user has any role. */
 export async function listMemberProjectIds(db: Db, userId: number): Promise<number[]> {
-  const rows = await db.selectFrom('member').select('project_id').where('user_id', '=', userId).execute();
+  const rows = await db
+    .selectFrom('member')
+    .select('project_id')
+    .where('user_id', '=', userId)
+    .execute();
   return rows.map((row) => row.project_id);
 }
 
@@ -75,7 +79,11 @@ export async function listMembers(
   if (name !== undefined) {
     query = query.where(sql<boolean>`position(lower(${name}) in lower(user_account.username)) > 0`);
   }
-  const members = await query.orderBy('user_account.username').limit(limit).offset(offset).execute();
+  const members = await query
+    .orderBy('user_account.username')
+    .limit(limit)
+    .offset(offset)
+    .execute();
   const { total } = await query
     .clearSelect()
     .select(({ fn }) => fn.countAll<number>().as('total'))
@@ -83,7 +91,11 @@ export async function listMembers(
   return { members, total };
 }
 
-export async function findMember(db: Db, projectId: number, id: number): Promise<Member | undefined> {
+export async function findMember(
+  db: Db,
+  projectId: number,
+  id: number,
+): Promise<Member | undefined> {
   return selectMembers(db)
     .where('member.project_id', '=', projectId)
     .where('member.id', '=', id)
@@ -97,7 +109,11 @@ export async function insertMember(
   try {
     const { id } = await db
       .insertInto('member')
-      .values({ project_id: member.project_id, user_id: member.user_id, role_id: ROLE_IDS[member.role] })
+      .values({
+        project_id: member.project_id,
+        user_id: member.user_id,
+        role_id: ROLE_IDS[member.role],
+      })
       .returning('id')
       .executeTakeFirstOrThrow();
     return id;
@@ -113,7 +129,12 @@ export async function insertMember(
 }
 
 /** Answers whether there was such a member. */
-export async function updateMemberRole(db: Db, projectId: number, id: number, role: Role): Promise<boolean> {
+export async function updateMemberRole(
+  db: Db,
+  projectId: number,
+  id: number,
+  role: Role,
+): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('member')
     .set({ role_id: ROLE_IDS[role], updated_at: sql`now()` })

@@ -1,4 +1,11 @@
 export { generatePassword, hashPassword, requireStrongPassword } from './password.ts';
 export { userRoutes } from './routes.ts';
 export { signIn } from './sign-in.ts';
-export { findUser, findUserByName, hasPassword, setFirstPassword, updatePassword, type User } from './store.ts';
+export {
+  findUser,
+  findUserByName,
+  hasPassword,
+  setFirstPassword,
+  updatePassword,
+  type User,
+} from './store.ts';

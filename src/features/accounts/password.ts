@@ -45,7 +45,9 @@ async function deriveTag(
   parameters: typeof PARAMETERS,
   tagLength: number,
 ): Promise<Buffer> {
-  return limiter.run(() => derive('argon2id', { message: password, nonce, tagLength, ...parameters }));
+  return limiter.run(() =>
+    derive('argon2id', { message: password, nonce, tagLength, ...parameters }),
+  );
 }
 
 /** Harbor's rule for passwords and secrets: 8 to 128 characters with a lower, an upper and a digit. */
@@ -69,7 +71,9 @@ const ALPHABET = 'abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789';
 /** A password that passes the rule, with more than 128 bits of chance. */
 export function generatePassword(): string {
   for (;;) {
-    const password = Array.from({ length: 24 }, () => ALPHABET[randomInt(ALPHABET.length)]).join('');
+    const password = Array.from({ length: 24 }, () => ALPHABET[randomInt(ALPHABET.length)]).join(
+      '',
+    );
     if (/[a-z]/.test(password) && /[A-Z]/.test(password) && /[0-9]/.test(password)) return password;
   }
 }

@@ -67,7 +67,10 @@ export const userRoutes: Routes = (app, { db }) => {
     async (request, reply) => {
       const { password, ...user } = request.body;
       requireStrongPassword(password);
-      const id = await store.insertUser(db, { ...user, password_hash: await hashPassword(password) });
+      const id = await store.insertUser(db, {
+        ...user,
+        password_hash: await hashPassword(password),
+      });
       return reply.code(201).header('location', `${request.originalUrl}/${id}`).send(null);
     },
   );
@@ -125,7 +128,10 @@ export const userRoutes: Routes = (app, { db }) => {
         throw new Refusal('FORBIDDEN', 'forbidden: the old password is wrong');
       }
       if (await verifyPassword(new_password, hash)) {
-        throw new Refusal('BAD_REQUEST', 'bad request: the new password is the same as the old one');
+        throw new Refusal(
+          'BAD_REQUEST',
+          'bad request: the new password is the same as the old one',
+        );
       }
       await store.updatePassword(db, id, await hashPassword(new_password));
       return reply.send(null);
@@ -193,7 +199,10 @@ function requireSelfOrAdmin(caller: SignedInUser, id: number): void {
 
 function requireOther(caller: SignedInUser, id: number, what: string): void {
   if (id !== caller.id && id !== BUILT_IN_ADMIN) return;
-  throw new Refusal('FORBIDDEN', `forbidden: the built-in administrator and oneself can not be ${what}`);
+  throw new Refusal(
+    'FORBIDDEN',
+    `forbidden: the built-in administrator and oneself can not be ${what}`,
+  );
 }
 
 function toReply(user: store.User) {

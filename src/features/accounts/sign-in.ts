@@ -25,14 +25,17 @@ export async function signIn(
   { username, password, address }: { username: string; password: string; address: string },
 ): Promise<SignedInUser> {
   // NUL can't be in a PostgreSQL text, so it is in no name.
-  const account = username.includes('\0') ? undefined : await store.findCredential(db, { username });
+  const account = username.includes('\0')
+    ? undefined
+    : await store.findCredential(db, { username });
   const hash = account?.password_hash ?? undefined;
   const memory = hash === undefined ? undefined : memoryKey(hash, password);
   if (memory !== undefined && isRemembered(memory)) return toSignedIn(account!);
 
-  const subjects = [`account:${username.slice(0, 255).toLowerCase()}@${address}`, `address:${address}`].map(
-    (subject) => subject.replaceAll('\0', ''),
-  ) as [string, string];
+  const subjects = [
+    `account:${username.slice(0, 255).toLowerCase()}@${address}`,
+    `address:${address}`,
+  ].map((subject) => subject.replaceAll('\0', '')) as [string, string];
   const seconds = await store.findBlockedSeconds(db, subjects);
   if (seconds > 0) {
     metrics.signIns.inc({ result: 'blocked' });
@@ -58,7 +61,11 @@ function toSignedIn({ id, username, is_sysadmin }: store.User): SignedInUser {
 
 /** The stored hash is part of the key: a changed password is forgotten at once. */
 function memoryKey(hash: string, password: string): string {
-  return createHmac('sha256', processKey).update(hash).update('\0').update(password).digest('base64');
+  return createHmac('sha256', processKey)
+    .update(hash)
+    .update('\0')
+    .update(password)
+    .digest('base64');
 }
 
 function isRemembered(key: string): boolean {

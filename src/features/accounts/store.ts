@@ -57,7 +57,12 @@ export async function listUsers(
   if (name !== undefined) {
     query = query.where(sql<boolean>`position(lower(${name}) in lower(username)) > 0`);
   }
-  const users = await query.select(COLUMNS).orderBy('username').limit(limit).offset(offset).execute();
+  const users = await query
+    .select(COLUMNS)
+    .orderBy('username')
+    .limit(limit)
+    .offset(offset)
+    .execute();
   const { total } = await query
     .select(({ fn }) => fn.countAll<number>().as('total'))
     .executeTakeFirstOrThrow();
@@ -102,7 +107,11 @@ export async function updatePassword(db: Db, id: number, passwordHash: string): 
 }
 
 /** Sets the administrator's password if it has none. Answers whether it was set. */
-export async function setFirstPassword(db: Db, username: string, passwordHash: string): Promise<boolean> {
+export async function setFirstPassword(
+  db: Db,
+  username: string,
+  passwordHash: string,
+): Promise<boolean> {
   const { numUpdatedRows } = await selectUpdate(db)
     .set({ password_hash: passwordHash })
     .where('username', '=', username)

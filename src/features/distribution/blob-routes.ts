@@ -50,5 +50,7 @@ export const blobRoutes: Routes = (app, { db, storage, metrics }) => {
 };
 
 function blobUnknown(digest: Digest): Refusal {
-  return new Refusal('BLOB_UNKNOWN', `the blob ${digest} is not in this repository`, { detail: { digest } });
+  return new Refusal('BLOB_UNKNOWN', `the blob ${digest} is not in this repository`, {
+    detail: { digest },
+  });
 }

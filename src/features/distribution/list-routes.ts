@@ -22,7 +22,10 @@ export const listRoutes: Routes = (app, { db, config }) => {
     async (request, reply) => {
       const { name } = request.scope!;
       const page = readPage(request.query, config.limits.page_entries);
-      const tags = await listTagNames(db, request.scope!, { last: page.last, limit: page.limit + 1 });
+      const tags = await listTagNames(db, request.scope!, {
+        last: page.last,
+        limit: page.limit + 1,
+      });
       if (tags === undefined) {
         throw new Refusal('NAME_UNKNOWN', `there is no repository ${name}`, { detail: { name } });
       }
@@ -68,7 +71,11 @@ function readPage({ n, last }: Type.Static<typeof ListQuery>, maxEntries: number
 }
 
 /** `entries` has one more than the page if there is another page. */
-function cutPage(entries: string[], { limit }: ListPage, path: string): { entries: string[]; link?: string } {
+function cutPage(
+  entries: string[],
+  { limit }: ListPage,
+  path: string,
+): { entries: string[]; link?: string } {
   if (limit === 0 || entries.length <= limit) return { entries: entries.slice(0, limit) };
   const shown = entries.slice(0, limit);
   const next = new URLSearchParams({ n: String(limit), last: shown.at(-1)! });

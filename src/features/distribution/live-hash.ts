@@ -16,7 +16,11 @@ export class LiveHashes {
   readonly #hashes = new LruMap<string, LiveHash>(10_000);
 
   /** A hash to go on with at this offset; undefined when the bytes before went through another process. */
-  continueAt(uploadId: string, algorithm: DigestAlgorithm, offsetBytes: number): LiveHash | undefined {
+  continueAt(
+    uploadId: string,
+    algorithm: DigestAlgorithm,
+    offsetBytes: number,
+  ): LiveHash | undefined {
     if (offsetBytes === 0) return { algorithm, hash: createHash(algorithm), offsetBytes: 0 };
     const live = this.#hashes.get(uploadId);
     if (live?.offsetBytes !== offsetBytes || live.algorithm !== algorithm) return undefined;
@@ -36,7 +40,11 @@ export class LiveHashes {
 /** The digest of stored bytes: from the live hash if it covers them, else by reading them once more. */
 export async function digestStoredBytes(
   storage: BlobStorage,
-  { location, sizeBytes, algorithm }: { location: string; sizeBytes: number; algorithm: DigestAlgorithm },
+  {
+    location,
+    sizeBytes,
+    algorithm,
+  }: { location: string; sizeBytes: number; algorithm: DigestAlgorithm },
   live: LiveHash | undefined,
 ): Promise<Digest> {
   if (live?.algorithm === algorithm && live.offsetBytes === sizeBytes) {

@@ -6,7 +6,13 @@ import { parseReference, parseTag, type Reference } from '../../oci/reference.ts
 import { matchesEtag } from '../../oci/http-range.ts';
 import type { Routes } from '../../platform/http/routes.ts';
 import { callerName } from '../access/index.ts';
-import { deleteManifest, deleteTag, findManifest, findManifestBytes, findRepositoryId } from '../artifacts/index.ts';
+import {
+  deleteManifest,
+  deleteTag,
+  findManifest,
+  findManifestBytes,
+  findRepositoryId,
+} from '../artifacts/index.ts';
 import { pushManifest } from './push-manifest.ts';
 import { readBody } from './read-body.ts';
 import { repositoryOf } from './repository-param.ts';
@@ -28,7 +34,8 @@ export const manifestRoutes: Routes = (app, { db, config }) => {
       const manifest = await findManifest(db, request.scope!, reference);
       if (manifest === undefined) throw await manifestUnknown(request, reference);
       reply.header('docker-content-digest', manifest.digest).header('etag', `"${manifest.digest}"`);
-      if (matchesEtag(request.headers['if-none-match'], manifest.digest)) return reply.code(304).send();
+      if (matchesEtag(request.headers['if-none-match'], manifest.digest))
+        return reply.code(304).send();
       reply.type(manifest.mediaType).header('content-length', manifest.sizeBytes);
       if (request.method === 'HEAD') return reply.send();
       const bytes = await findManifestBytes(db, manifest.id);
@@ -82,7 +89,10 @@ export const manifestRoutes: Routes = (app, { db, config }) => {
     },
   );
 
-  async function manifestUnknown({ scope }: FastifyRequest, { tag, digest }: Reference): Promise<Refusal> {
+  async function manifestUnknown(
+    { scope }: FastifyRequest,
+    { tag, digest }: Reference,
+  ): Promise<Refusal> {
     if ((await findRepositoryId(db, scope!)) === undefined) {
       return new Refusal('NAME_UNKNOWN', `there is no repository ${scope!.name}`, {
         detail: { name: scope!.name },

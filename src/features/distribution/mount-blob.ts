@@ -10,7 +10,12 @@ import {
   type Caller,
   type RepositoryScope,
 } from '../access/index.ts';
-import { findBlobSource, mountBlob, type BlobSource, type RepositoryKey } from '../artifacts/index.ts';
+import {
+  findBlobSource,
+  mountBlob,
+  type BlobSource,
+  type RepositoryKey,
+} from '../artifacts/index.ts';
 
 export interface MountRequest {
   digest: Digest;
@@ -30,12 +35,16 @@ export async function tryMount(db: Db, caller: Caller, mount: MountRequest): Pro
   const from = await findBlobSource(db, mount.digest, source);
   if (from === undefined) return false;
   if (!from.isPublic && caller.grants !== undefined && !mayUse(caller, from, mount.target)) {
-    throw new Refusal('UNAUTHORIZED', `mounting a blob from ${from.name} needs a token that allows to pull from it`, {
-      detail: [
-        ...describeAccess(mount.target.name, ['pull', 'push']),
-        ...describeAccess(from.name, ['pull']),
-      ],
-    });
+    throw new Refusal(
+      'UNAUTHORIZED',
+      `mounting a blob from ${from.name} needs a token that allows to pull from it`,
+      {
+        detail: [
+          ...describeAccess(mount.target.name, ['pull', 'push']),
+          ...describeAccess(from.name, ['pull']),
+        ],
+      },
+    );
   }
   return mountBlob(db, { repositoryId: mount.targetId, digest: mount.digest, from });
 }

@@ -26,7 +26,9 @@ export async function pushManifest(
   const { reference, bytes, repository } = push;
   const tags = reference.tag === undefined ? push.tags : [reference.tag, ...push.tags];
   if (tags.length > push.maxTags) {
-    throw new Refusal('UNSUPPORTED', `a push may set at most ${push.maxTags} tags`, { status: 414 });
+    throw new Refusal('UNSUPPORTED', `a push may set at most ${push.maxTags} tags`, {
+      status: 414,
+    });
   }
   const manifest = parseManifest(bytes, push.contentType);
   const digest = requireDigest(reference, bytes);
@@ -52,5 +54,8 @@ function requireDigest(reference: Reference, bytes: Buffer): Digest {
   if (reference.digest === undefined) return digestOf(bytes);
   const actual = digestOf(bytes, digestAlgorithm(reference.digest));
   if (actual === reference.digest) return actual;
-  throw new Refusal('DIGEST_INVALID', `the manifest has the digest ${actual}, not ${reference.digest}`);
+  throw new Refusal(
+    'DIGEST_INVALID',
+    `the manifest has the digest ${actual}, not ${reference.digest}`,
+  );
 }

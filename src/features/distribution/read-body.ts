@@ -3,7 +3,10 @@ import type { FastifyRequest } from 'fastify';
 import { Refusal } from '../../lib/errors.ts';
 
 /** The whole body, if it is not larger than `maxBytes`; else 413. */
-export async function readBody({ raw, headers }: FastifyRequest, maxBytes: number): Promise<Buffer> {
+export async function readBody(
+  { raw, headers }: FastifyRequest,
+  maxBytes: number,
+): Promise<Buffer> {
   const tooLarge = () =>
     new Refusal('REQUEST_ENTITY_TOO_LARGE', `a manifest may have at most ${maxBytes} bytes`);
   if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
@@ -17,7 +20,9 @@ export async function readBody({ raw, headers }: FastifyRequest, maxBytes: numbe
     }
   } catch (cause) {
     if (cause instanceof Refusal) throw cause;
-    throw new Refusal('MANIFEST_INVALID', 'the connection broke before the body was complete', { cause });
+    throw new Refusal('MANIFEST_INVALID', 'the connection broke before the body was complete', {
+      cause,
+    });
   }
   return Buffer.concat(chunks, size);
 }

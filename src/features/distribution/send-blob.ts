@@ -35,7 +35,8 @@ export async function sendBlob(
   return sendParts(storage, reply, { location, size_bytes, ranges: answer.ranges });
 }
 
-const contentRange = ({ start, end }: ByteRange, sizeBytes: number) => `bytes ${start}-${end}/${sizeBytes}`;
+const contentRange = ({ start, end }: ByteRange, sizeBytes: number) =>
+  `bytes ${start}-${end}/${sizeBytes}`;
 
 /** RFC 9110 §14.6: each part with a head of its own. */
 function sendParts(
@@ -49,7 +50,10 @@ function sendParts(
     head: `\r\n--${boundary}\r\nContent-Type: application/octet-stream\r\nContent-Range: ${contentRange(range, blob.size_bytes)}\r\n\r\n`,
   }));
   const tail = `\r\n--${boundary}--\r\n`;
-  const length = parts.reduce((sum, { head, range }) => sum + head.length + range.end - range.start + 1, tail.length);
+  const length = parts.reduce(
+    (sum, { head, range }) => sum + head.length + range.end - range.start + 1,
+    tail.length,
+  );
 
   async function* body() {
     for (const { head, range } of parts) {

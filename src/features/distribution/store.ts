@@ -84,7 +84,10 @@ export async function commitOffset(
 }
 
 /** False: it is gone, or somebody else writes to it by now. */
-export async function deleteUpload(db: Db, { id, fence }: { id: string; fence: number }): Promise<boolean> {
+export async function deleteUpload(
+  db: Db,
+  { id, fence }: { id: string; fence: number },
+): Promise<boolean> {
   const { numDeletedRows } = await db
     .deleteFrom('upload')
     .where('id', '=', id)

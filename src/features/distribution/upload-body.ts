@@ -30,7 +30,10 @@ export async function receiveBody(
     signal.throwIfAborted();
     const chunk = next.value;
     if (receivedBytes + chunk.byteLength > maxBytes) {
-      throw new Refusal('REQUEST_ENTITY_TOO_LARGE', 'the blob is larger than limits.blob_bytes allows');
+      throw new Refusal(
+        'REQUEST_ENTITY_TOO_LARGE',
+        'the blob is larger than limits.blob_bytes allows',
+      );
     }
     const written = writer.write(chunk);
     live?.hash.update(chunk);

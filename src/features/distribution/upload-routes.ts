@@ -13,7 +13,13 @@ import { LiveHashes } from './live-hash.ts';
 import { tryMount } from './mount-blob.ts';
 import { repositoryOf } from './repository-param.ts';
 import * as store from './store.ts';
-import { appendChunk, discardUpload, finishUpload, outOfOrder, type UploadDeps } from './upload-session.ts';
+import {
+  appendChunk,
+  discardUpload,
+  finishUpload,
+  outOfOrder,
+  type UploadDeps,
+} from './upload-session.ts';
 
 const Params = Type.Object({ name: Type.String(), id: Type.String() });
 const StartQuery = Type.Object({
@@ -40,12 +46,16 @@ export const uploadRoutes: Routes = (app, platform) => {
   }
   statusRoutes(app, deps);
 
-  app.patch('/v2/:name/blobs/uploads/:id', { schema: { ...hidden, params: Params }, config }, async (request, reply) => {
-    const chunk = readChunk(request);
-    const upload = await getWritableUpload(deps, request, request.params.id, chunk.range?.start);
-    const sizeBytes = await appendChunk(deps, upload, chunk);
-    return sendProgress(reply.code(202), request, { ...upload, offset_bytes: sizeBytes });
-  });
+  app.patch(
+    '/v2/:name/blobs/uploads/:id',
+    { schema: { ...hidden, params: Params }, config },
+    async (request, reply) => {
+      const chunk = readChunk(request);
+      const upload = await getWritableUpload(deps, request, request.params.id, chunk.range?.start);
+      const sizeBytes = await appendChunk(deps, upload, chunk);
+      return sendProgress(reply.code(202), request, { ...upload, offset_bytes: sizeBytes });
+    },
+  );
 
   app.put(
     '/v2/:name/blobs/uploads/:id',
@@ -63,10 +73,14 @@ export const uploadRoutes: Routes = (app, platform) => {
 function statusRoutes(app: App, deps: UploadDeps): void {
   const options = { schema: { ...hidden, params: Params }, config };
 
-  app.get('/v2/:name/blobs/uploads/:id', { ...options, exposeHeadRoute: false }, async (request, reply) => {
-    const upload = await getUpload(deps.db, request, request.params.id);
-    return sendProgress(reply.code(204), request, upload);
-  });
+  app.get(
+    '/v2/:name/blobs/uploads/:id',
+    { ...options, exposeHeadRoute: false },
+    async (request, reply) => {
+      const upload = await getUpload(deps.db, request, request.params.id);
+      return sendProgress(reply.code(204), request, upload);
+    },
+  );
 
   app.delete('/v2/:name/blobs/uploads/:id', options, async (request, reply) => {
     const upload = await getUpload(deps.db, request, request.params.id);
@@ -107,21 +121,35 @@ async function startUpload(
   return sendBlobCreated(reply, request, digest);
 }
 
-function readChunk(request: FastifyRequest): { body: FastifyRequest['raw']; range: ReturnType<typeof parseContentRange> } {
+function readChunk(request: FastifyRequest): {
+  body: FastifyRequest['raw'];
+  range: ReturnType<typeof parseContentRange>;
+} {
   const range = parseContentRange(request.headers['content-range']);
   const length = request.headers['content-length'];
-  if (range !== undefined && length !== undefined && Number(length) !== range.end - range.start + 1) {
+  if (
+    range !== undefined &&
+    length !== undefined &&
+    Number(length) !== range.end - range.start + 1
+  ) {
     throw new Refusal('SIZE_INVALID', 'Content-Range and Content-Length tell of different sizes');
   }
   return { body: request.raw, range };
 }
 
-async function getUpload(db: Platform['db'], { caller, scope }: FastifyRequest, id: string): Promise<store.Upload> {
+async function getUpload(
+  db: Platform['db'],
+  { caller, scope }: FastifyRequest,
+  id: string,
+): Promise<store.Upload> {
   const upload = UUID.test(id)
     ? await store.findUpload(db, { id, owner: ownerOf(caller), repository: scope! })
     : undefined;
   if (upload === undefined) {
-    throw new Refusal('BLOB_UPLOAD_UNKNOWN', 'there is no such upload of yours in this repository; start a new one');
+    throw new Refusal(
+      'BLOB_UPLOAD_UNKNOWN',
+      'there is no such upload of yours in this repository; start a new one',
+    );
   }
   return upload;
 }
@@ -148,7 +176,11 @@ function ownerOf(caller: Caller): string {
   return caller.user === undefined ? 'anonymous' : `user:${caller.user.id}`;
 }
 
-function sendProgress(reply: FastifyReply, request: FastifyRequest, { id, offset_bytes }: store.Upload) {
+function sendProgress(
+  reply: FastifyReply,
+  request: FastifyRequest,
+  { id, offset_bytes }: store.Upload,
+) {
   return reply
     .header('location', `/v2/${request.scope!.name}/blobs/uploads/${id}`)
     .header('docker-upload-uuid', id)

@@ -11,7 +11,10 @@ import { receiveBody } from './upload-body.ts';
 
 const RENEW_MS = (store.LEASE_SECONDS * 1000) / 3;
 
-export interface UploadDeps extends Pick<Platform, 'db' | 'storage' | 'config' | 'metrics' | 'log'> {
+export interface UploadDeps extends Pick<
+  Platform,
+  'db' | 'storage' | 'config' | 'metrics' | 'log'
+> {
   liveHashes: LiveHashes;
 }
 
@@ -27,7 +30,11 @@ interface ClaimedUpload extends store.Upload {
 }
 
 /** Adds a chunk and answers the new size. What a broken connection brought counts, so that it can be resumed. */
-export async function appendChunk(deps: UploadDeps, upload: store.Upload, chunk: Chunk): Promise<number> {
+export async function appendChunk(
+  deps: UploadDeps,
+  upload: store.Upload,
+  chunk: Chunk,
+): Promise<number> {
   const claimed = await claim(deps, upload);
   return holdLease(deps, claimed, async (signal) => {
     const { sizeBytes, failure } = await writeChunk(deps, claimed, chunk, signal);
@@ -75,7 +82,10 @@ export async function discardUpload(
   metrics.uploads.inc({ result: 'discarded' });
 }
 
-async function claim({ db, storage, liveHashes }: UploadDeps, upload: store.Upload): Promise<ClaimedUpload> {
+async function claim(
+  { db, storage, liveHashes }: UploadDeps,
+  upload: store.Upload,
+): Promise<ClaimedUpload> {
   // A writer that never came back may still write; it gets to keep the old bytes, we go on with a copy.
   const location = upload.is_leased ? storage.newLocation() : upload.location;
   if (!(await store.claimUpload(db, upload, location))) throw outOfOrder(upload.offset_bytes);
@@ -124,7 +134,10 @@ async function writeChunk(
     metrics.bytesReceived.inc(receivedBytes);
     const expected = range === undefined ? receivedBytes : range.end - range.start + 1;
     if (failure === undefined && receivedBytes !== expected) {
-      throw new Refusal('SIZE_INVALID', `Content-Range tells of ${expected} bytes, ${receivedBytes} came`);
+      throw new Refusal(
+        'SIZE_INVALID',
+        `Content-Range tells of ${expected} bytes, ${receivedBytes} came`,
+      );
     }
     await writer.sync();
     return { sizeBytes: offset_bytes + receivedBytes, failure };
@@ -166,5 +179,7 @@ export function outOfOrder(offsetBytes: number): Refusal {
 }
 
 function connectionBroken(cause: unknown): Refusal {
-  return new Refusal('BLOB_UPLOAD_INVALID', 'the connection broke before the body was complete', { cause });
+  return new Refusal('BLOB_UPLOAD_INVALID', 'the connection broke before the body was complete', {
+    cause,
+  });
 }

@@ -86,7 +86,12 @@ export const memberRoutes: Routes = (app, { db }) => {
       config: { access: 'member:update', project: projectOf },
     },
     async ({ standing, params, body }, reply) => {
-      const isThere = await access.updateMemberRole(db, standing!.id, params.mid, toRole(body.role_id));
+      const isThere = await access.updateMemberRole(
+        db,
+        standing!.id,
+        params.mid,
+        toRole(body.role_id),
+      );
       if (!isThere) throw notFound('member', params.mid);
       return reply.send(null);
     },

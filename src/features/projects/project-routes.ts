@@ -67,7 +67,8 @@ export const projectRoutes: Routes = (app, { db }) => {
         const project_id = await store.insertProject(tx, {
           name: project_name,
           owner_id,
-          is_public: metadata?.public === undefined ? isPublic === true : metadata.public === 'true',
+          is_public:
+            metadata?.public === undefined ? isPublic === true : metadata.public === 'true',
         });
         await insertMember(tx, { project_id, user_id: owner_id, role: 'projectAdmin' });
         return project_id;

@@ -55,7 +55,10 @@ export const MemberCreation = HarborBody({
   ),
 });
 export const MemberChange = HarborBody({ role_id: RoleId });
-export const MemberParams = Type.Object({ ...ProjectParams.properties, mid: IdParams.properties.id });
+export const MemberParams = Type.Object({
+  ...ProjectParams.properties,
+  mid: IdParams.properties.id,
+});
 export const MemberList = Type.Object({
   ...PageQuery.properties,
   entityname: Type.Optional(Type.String()),

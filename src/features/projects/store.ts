@@ -52,7 +52,8 @@ export async function listProjects(
   if (filter.name !== undefined) {
     conditions.push(sql<boolean>`position(lower(${filter.name}) in p.name) > 0`);
   }
-  if (filter.isPublic !== undefined) conditions.push(sql<boolean>`p.is_public = ${filter.isPublic}`);
+  if (filter.isPublic !== undefined)
+    conditions.push(sql<boolean>`p.is_public = ${filter.isPublic}`);
   if (filter.visibleTo !== undefined) {
     conditions.push(sql<boolean>`(p.is_public or exists (
       select from member m where m.project_id = p.id and m.user_id = ${filter.visibleTo}))`);
@@ -77,7 +78,11 @@ export async function findProject(db: Db, id: number): Promise<Project | undefin
 }
 
 export async function projectExists(db: Db, name: string): Promise<boolean> {
-  const row = await db.selectFrom('live_project').select('id').where('name', '=', name).executeTakeFirst();
+  const row = await db
+    .selectFrom('live_project')
+    .select('id')
+    .where('name', '=', name)
+    .executeTakeFirst();
   return row !== undefined;
 }
 
@@ -94,13 +99,19 @@ export async function insertProject(
     return id;
   } catch (cause) {
     if (isUniqueViolation(cause)) {
-      throw new Refusal('CONFLICT', `conflict: the project ${project.name} already exists`, { cause });
+      throw new Refusal('CONFLICT', `conflict: the project ${project.name} already exists`, {
+        cause,
+      });
     }
     throw cause;
   }
 }
 
-export async function updateProject(db: Db, id: number, change: { is_public: boolean }): Promise<void> {
+export async function updateProject(
+  db: Db,
+  id: number,
+  change: { is_public: boolean },
+): Promise<void> {
   await db
     .updateTable('project')
     .set({ ...change, updated_at: sql`now()` })

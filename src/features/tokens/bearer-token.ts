@@ -40,9 +40,11 @@ export function createBearerTokens(
 
   async function verifyAfresh(token: string) {
     const { kid, alg, typ, crit, jwk, x5c, jku, x5u } = decodeProtectedHeader(token);
-    if (alg !== 'ES256' || typ !== 'JWT' || kid === undefined || crit !== undefined) throw invalid();
+    if (alg !== 'ES256' || typ !== 'JWT' || kid === undefined || crit !== undefined)
+      throw invalid();
     // A key that the token brings along says nothing about who signed it.
-    if (jwk !== undefined || x5c !== undefined || jku !== undefined || x5u !== undefined) throw invalid();
+    if (jwk !== undefined || x5c !== undefined || jku !== undefined || x5u !== undefined)
+      throw invalid();
     const key = await keys.find(kid);
     if (key === undefined) throw invalid();
     const { payload } = await jwtVerify<Claims>(token, key, {
@@ -91,7 +93,9 @@ export function createBearerTokens(
 
 function isAboutTheToken(error: unknown): error is Error {
   if (error instanceof Refusal || error instanceof TypeError) return true;
-  return error instanceof Error && /^ERR_(JW|JOSE)/.test((error as Error & { code?: string }).code ?? '');
+  return (
+    error instanceof Error && /^ERR_(JW|JOSE)/.test((error as Error & { code?: string }).code ?? '')
+  );
 }
 
 function invalid(cause?: Error): Refusal {

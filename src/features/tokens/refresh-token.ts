@@ -31,7 +31,10 @@ export async function redeemRefreshToken(
 ): Promise<SignedInUser> {
   const owner = await store.findRefreshTokenOwner(db, hash(token));
   if (owner === undefined) {
-    throw new Refusal('UNAUTHORIZED', 'unauthorized: the refresh token is not valid; sign in again');
+    throw new Refusal(
+      'UNAUTHORIZED',
+      'unauthorized: the refresh token is not valid; sign in again',
+    );
   }
   return { id: owner.id, username: owner.username, isSysadmin: owner.is_sysadmin };
 }

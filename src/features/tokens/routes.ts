@@ -52,7 +52,12 @@ export const tokenRoutes =
     app.get(
       '/service/token',
       {
-        schema: { operationId: 'getToken', tags: ['token'], querystring: TokenQuery, response: { 200: TokenReply } },
+        schema: {
+          operationId: 'getToken',
+          tags: ['token'],
+          querystring: TokenQuery,
+          response: { 200: TokenReply },
+        },
         config: { open: true },
       },
       async ({ query, caller }) => {
@@ -68,7 +73,12 @@ export const tokenRoutes =
     app.post(
       '/service/token',
       {
-        schema: { operationId: 'postToken', tags: ['token'], body: TokenForm, response: { 200: TokenReply } },
+        schema: {
+          operationId: 'postToken',
+          tags: ['token'],
+          body: TokenForm,
+          response: { 200: TokenReply },
+        },
         config: { open: true },
       },
       async ({ body, ip }) => {
@@ -77,7 +87,10 @@ export const tokenRoutes =
         const reply = await makeReply(caller, listScopes(body.scope));
         if (body.access_type !== 'offline' || caller.user === undefined) return reply;
         const clientId = body.client_id ?? '';
-        return { ...reply, refresh_token: await issueRefreshToken(platform, caller.user, clientId) };
+        return {
+          ...reply,
+          refresh_token: await issueRefreshToken(platform, caller.user, clientId),
+        };
       },
     );
 
@@ -118,7 +131,10 @@ async function redeem(platform: Platform, form: TokenForm, address: string): Pro
     case 'password': {
       const { username, password } = form;
       if (username === undefined || password === undefined) {
-        throw new Refusal('BAD_REQUEST', 'bad request: grant_type password needs username and password');
+        throw new Refusal(
+          'BAD_REQUEST',
+          'bad request: grant_type password needs username and password',
+        );
       }
       // Some clients send this form without a name to ask as nobody.
       if (username === '' && password === '') return ANONYMOUS;

@@ -64,7 +64,8 @@ function* applyEnvironment(tree: Tree, environment: Environment): Generator<stri
 
 function readVariable({ env, schema }: ConfigKey, environment: Environment): string | undefined {
   const file = schema.secret === true ? environment[`${env}_FILE`] : undefined;
-  if (file === undefined || file === '') return environment[env] === '' ? undefined : environment[env];
+  if (file === undefined || file === '')
+    return environment[env] === '' ? undefined : environment[env];
   if (environment[env]) throw new Error(`${env} and ${env}_FILE are both set; set one of them`);
   try {
     return readFileSync(file, 'utf8').trimEnd();
@@ -106,7 +107,9 @@ function listMistakes(values: unknown): string[] {
     const key = error.instancePath.slice(1).replaceAll('/', '.');
     const unknown = (error.params as { additionalProperties?: string[] }).additionalProperties;
     if (unknown !== undefined) {
-      return unknown.map((name) => `${key === '' ? '' : `${key}.`}${name}: there is no such key`).join('\n');
+      return unknown
+        .map((name) => `${key === '' ? '' : `${key}.`}${name}: there is no such key`)
+        .join('\n');
     }
     const allowed = (error.params as { allowedValues?: unknown[] }).allowedValues;
     return `${key}: ${error.message}${allowed === undefined ? '' : `: ${allowed.join(', ')}`}`;

@@ -13,14 +13,20 @@ const group = <T extends Record<string, TSchema>>(description: string, propertie
  */
 export const ConfigSchema = group('Configuration of `roadstead server`', {
   data: Type.String({
-    description: 'Folder of everything that is kept: the database (unless it is external) and the blobs.',
+    description:
+      'Folder of everything that is kept: the database (unless it is external) and the blobs.',
     default: './data',
   }),
   host: Type.String({
     description: 'Address to listen on. `::` is every address, IPv4 and IPv6.',
     default: '::',
   }),
-  port: Type.Integer({ description: 'Port to listen on.', default: 8080, minimum: 0, maximum: 65535 }),
+  port: Type.Integer({
+    description: 'Port to listen on.',
+    default: 8080,
+    minimum: 0,
+    maximum: 65535,
+  }),
   external_url: Type.Optional(
     Type.String({
       description:
@@ -160,5 +166,7 @@ export function listConfigKeys(schema: TSchema = ConfigSchema, path: string[] = 
     const env = (schema as { env?: string }).env;
     return [{ path, env: env ?? `ROADSTEAD_${path.join('_').toUpperCase()}`, schema }];
   }
-  return Object.entries(properties).flatMap(([name, child]) => listConfigKeys(child, [...path, name]));
+  return Object.entries(properties).flatMap(([name, child]) =>
+    listConfigKeys(child, [...path, name]),
+  );
 }

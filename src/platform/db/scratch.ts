@@ -8,7 +8,12 @@ import { startEmbeddedPostgres } from './embedded/index.ts';
 import { migrate } from './migrate.ts';
 
 /** PostgreSQL without a thought for power cuts: for tests and generators only. */
-const HASTY = { fsync: 'off', full_page_writes: 'off', synchronous_commit: 'off', max_connections: '300' };
+const HASTY = {
+  fsync: 'off',
+  full_page_writes: 'off',
+  synchronous_commit: 'off',
+  max_connections: '300',
+};
 
 export interface ScratchPostgres {
   /** A database that holds the migrations and nothing else; to be used as a template. */
@@ -40,7 +45,11 @@ async function withConnection(
   address: DatabaseAddress,
   use: (db: ReturnType<typeof connect>) => Promise<unknown>,
 ): Promise<void> {
-  const db = connect(address, { poolSize: 1, statementTimeoutMs: 60_000, applicationName: 'scratch' });
+  const db = connect(address, {
+    poolSize: 1,
+    statementTimeoutMs: 60_000,
+    applicationName: 'scratch',
+  });
   try {
     await use(db);
   } finally {
@@ -49,11 +58,15 @@ async function withConnection(
 }
 
 /** Gives a migrated database to `use` and removes it afterwards. */
-export async function withMigratedDatabase<T>(use: (connectionString: string) => Promise<T>): Promise<T> {
+export async function withMigratedDatabase<T>(
+  use: (connectionString: string) => Promise<T>,
+): Promise<T> {
   const { address, stop } = await startScratchPostgres();
   try {
     const { host, port, user, database } = address;
-    return await use(`postgres://${user}@/${database}?host=${encodeURIComponent(host)}&port=${port}`);
+    return await use(
+      `postgres://${user}@/${database}?host=${encodeURIComponent(host)}&port=${port}`,
+    );
   } finally {
     await stop();
   }

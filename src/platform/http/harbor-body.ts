@@ -5,7 +5,8 @@ export const HarborBody = <T extends TProperties>(properties: T) =>
   Type.Object(properties, { additionalProperties: false });
 
 /** A reply body of Harbor's API, where empty members are left out. */
-export const Reply = <T extends TProperties>(properties: T) => Type.Partial(Type.Object(properties));
+export const Reply = <T extends TProperties>(properties: T) =>
+  Type.Partial(Type.Object(properties));
 
 /** Harbor's reply to what made or changed something: no body. */
 export const NoBody = Type.Null();

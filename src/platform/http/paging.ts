@@ -14,11 +14,17 @@ export function toLimits({ page, page_size }: Page): { limit: number; offset: nu
 }
 
 /** Sets `X-Total-Count` and `Link` as Harbor does: relative, `prev` first, each only where there is a page. */
-export function setPageHeaders(request: FastifyRequest, reply: FastifyReply, page: Page, total: number) {
+export function setPageHeaders(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  page: Page,
+  total: number,
+) {
   const links: string[] = [];
   const isBeyond = (page.page - 2) * page.page_size >= total;
   if (page.page > 1 && !isBeyond) links.push(pageLink(request, page, page.page - 1, 'prev'));
-  if (page.page * page.page_size < total) links.push(pageLink(request, page, page.page + 1, 'next'));
+  if (page.page * page.page_size < total)
+    links.push(pageLink(request, page, page.page + 1, 'next'));
   void reply.header('x-total-count', total);
   if (links.length > 0) void reply.header('link', links.join(' , '));
 }

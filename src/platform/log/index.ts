@@ -17,7 +17,10 @@ export function createLog({ level, destination }: LogOptions): Log {
     base: { pid: process.pid },
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
-    redact: { paths: REDACTED.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]), censor: '***' },
+    redact: {
+      paths: REDACTED.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]),
+      censor: '***',
+    },
   };
   return destination === undefined ? pino(options) : pino(options, destination);
 }

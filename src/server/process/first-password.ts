@@ -20,7 +20,10 @@ export interface FirstPassword {
 }
 
 /** Gives `admin` a password if it has none: at the first start. Undefined: it had one. */
-export async function giveFirstPassword(db: Db, config: Config): Promise<FirstPassword | undefined> {
+export async function giveFirstPassword(
+  db: Db,
+  config: Config,
+): Promise<FirstPassword | undefined> {
   const given = config.admin_password?.reveal();
   if (given !== undefined) {
     requireStrongPassword(given);

@@ -21,9 +21,14 @@ function explain(cause: NodeJS.ErrnoException, host: string, port: number): Erro
   const place = `port ${port} of ${host}`;
   switch (cause.code) {
     case 'EADDRINUSE':
-      return new Error(`${place} is in use by another program; choose one with ROADSTEAD_PORT`, { cause });
+      return new Error(`${place} is in use by another program; choose one with ROADSTEAD_PORT`, {
+        cause,
+      });
     case 'EACCES':
-      return new Error(`${place} may not be used by this user; choose one above 1023 with ROADSTEAD_PORT`, { cause });
+      return new Error(
+        `${place} may not be used by this user; choose one above 1023 with ROADSTEAD_PORT`,
+        { cause },
+      );
     default:
       return new Error(`cannot listen on ${place}: ${cause.message}`, { cause });
   }

@@ -43,7 +43,11 @@ async function startOn(
   await openStorage(config).prepare();
   const secretKey = readSecretKey(config).reveal();
   const count = config.workers === 0 ? availableParallelism() : config.workers;
-  const workers = startWorkers(count, { config: values, database: database.address, secretKey }, log);
+  const workers = startWorkers(
+    count,
+    { config: values, database: database.address, secretKey },
+    log,
+  );
   try {
     await workers.listening;
   } catch (cause) {

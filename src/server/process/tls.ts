@@ -24,7 +24,11 @@ export function reloadTls(server: Server, tls: Config['tls'], log: Log): NodeJS.
     if (seen !== '' && stamp !== seen) {
       const { cert, key, minVersion } = (await readTls(tls))!;
       createSecureContext({ cert: cert!, key: key! }); // throws when they don't fit together
-      (server as unknown as TlsServer).setSecureContext({ cert: cert!, key: key!, minVersion: minVersion! });
+      (server as unknown as TlsServer).setSecureContext({
+        cert: cert!,
+        key: key!,
+        minVersion: minVersion!,
+      });
       log.info('certificate reloaded');
     }
     seen = stamp;

@@ -23,7 +23,10 @@ export interface WorkerPool {
 export function startWorkers(count: number, start: WorkerStart, log: Log): WorkerPool {
   // The kernel hands connections out: no process in between.
   cluster.schedulingPolicy = cluster.SCHED_NONE;
-  cluster.setupPrimary({ exec: fileURLToPath(new URL('./worker-main.ts', import.meta.url)), args: [] });
+  cluster.setupPrimary({
+    exec: fileURLToPath(new URL('./worker-main.ts', import.meta.url)),
+    args: [],
+  });
   const metrics = new AggregatorRegistry();
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
   let isStopping = false;
@@ -54,7 +57,10 @@ export function startWorkers(count: number, start: WorkerStart, log: Log): Worke
         if (listeningCount === count) resolve();
         break;
       case 'failed':
-        log.error({ worker: worker.process.pid, reason: message.message }, 'worker failed to start');
+        log.error(
+          { worker: worker.process.pid, reason: message.message },
+          'worker failed to start',
+        );
         reject(new Error(message.message));
         worker.kill('SIGKILL');
         break;
@@ -68,7 +74,8 @@ export function startWorkers(count: number, start: WorkerStart, log: Log): Worke
   }
 
   for (let i = 0; i < count; i += 1) fork();
-  const workers = () => Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
+  const workers = () =>
+    Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
 
   return {
     listening,

@@ -134,9 +134,13 @@ export async function deleteBlob(
       order by is_live desc limit 1`.execute(tx);
     const user = users.rows[0];
     if (user?.is_live === true) {
-      throw new Refusal('DENIED', 'a manifest in this repository needs the blob; delete the manifest first', {
-        status: 405,
-      });
+      throw new Refusal(
+        'DENIED',
+        'a manifest in this repository needs the blob; delete the manifest first',
+        {
+          status: 405,
+        },
+      );
     }
     await dropRepositoryBlob(tx, found, user !== undefined);
     return true;

@@ -28,7 +28,12 @@ export async function findManifest(
       ? sql`live_tag t join live_manifest m on m.id = t.manifest_id
             where t.repository_id = r.id and t.name = ${reference.tag}`
       : sql`live_manifest m where m.repository_id = r.id and m.digest = ${digestToBytes(reference.digest)}`;
-  const { rows } = await sql<{ id: number; digest: Buffer; media_type: string; size_bytes: number }>`
+  const { rows } = await sql<{
+    id: number;
+    digest: Buffer;
+    media_type: string;
+    size_bytes: number;
+  }>`
     select m.* from live_repository r
     cross join lateral (select m.id, m.digest, m.media_type, m.size_bytes from ${from}) m
     where r.project_id = ${projectId} and r.name = ${name}`.execute(db);
@@ -80,9 +85,13 @@ export async function pushManifest(db: Db, push: ManifestPush): Promise<void> {
         ${children}::bytea[], ${push.tags}::text[], ${push.actor}, ${push.client})`.execute(db);
     const { missing_blobs, repository_gone } = rows[0]!;
     if (repository_gone) {
-      throw new Refusal('NAME_UNKNOWN', 'the repository was deleted while this was pushed; push again');
+      throw new Refusal(
+        'NAME_UNKNOWN',
+        'the repository was deleted while this was pushed; push again',
+      );
     }
-    if (missing_blobs !== null) throw blobsUnknown(missing_blobs.map((bytes) => digestFromBytes(bytes)));
+    if (missing_blobs !== null)
+      throw blobsUnknown(missing_blobs.map((bytes) => digestFromBytes(bytes)));
   } catch (cause) {
     // A blob was collected between the look and the insert.
     if (isForeignKeyViolation(cause)) throw blobsUnknown(required, cause);
@@ -123,7 +132,15 @@ export async function deleteManifest(
       const digestBytes = digestToBytes(digest);
       await tx
         .insertInto('tag_history')
-        .values(tags.map((tag) => ({ ...tag, digest: null, previous_digest: digestBytes, actor, client })))
+        .values(
+          tags.map((tag) => ({
+            ...tag,
+            digest: null,
+            previous_digest: digestBytes,
+            actor,
+            client,
+          })),
+        )
         .execute();
     }
     const { numUpdatedRows } = await tx
@@ -158,9 +175,17 @@ export async function listReferrers(
     .where('r.name', '=', name)
     .where('m.subject_digest', '=', digestToBytes(filter.subject))
     .where('m.id', '>', filter.afterId);
-  if (filter.artifactType !== undefined) query = query.where('m.artifact_type', '=', filter.artifactType);
+  if (filter.artifactType !== undefined)
+    query = query.where('m.artifact_type', '=', filter.artifactType);
   const rows = await query
-    .select(['m.id', 'm.digest', 'm.media_type', 'm.artifact_type', 'm.size_bytes', 'm.annotations'])
+    .select([
+      'm.id',
+      'm.digest',
+      'm.media_type',
+      'm.artifact_type',
+      'm.size_bytes',
+      'm.annotations',
+    ])
     .orderBy('m.id')
     .limit(filter.limit)
     .execute();

@@ -11,7 +11,10 @@ export interface RepositoryKey {
   name: string;
 }
 
-export async function findRepositoryId(db: Db, { projectId, name }: RepositoryKey): Promise<number | undefined> {
+export async function findRepositoryId(
+  db: Db,
+  { projectId, name }: RepositoryKey,
+): Promise<number | undefined> {
   const row = await db
     .selectFrom('live_repository')
     .select('id')
@@ -22,7 +25,10 @@ export async function findRepositoryId(db: Db, { projectId, name }: RepositoryKe
 }
 
 /** The repository, made if it is not there; undefined when the project is gone. */
-export async function ensureRepository(db: Db, { projectId, name }: RepositoryKey): Promise<number | undefined> {
+export async function ensureRepository(
+  db: Db,
+  { projectId, name }: RepositoryKey,
+): Promise<number | undefined> {
   const { rows } = await sql<{
     id: number | null;
   }>`select ensure_repository(${projectId}, ${name}) as id`.execute(db);
@@ -70,7 +76,9 @@ export async function listRepositories(
   const repositories = await query
     .select(['r.id', 'r.project_id', 'r.name', 'r.created_at'])
     .select(
-      sql<number>`(select count(*) from live_manifest m where m.repository_id = r.id)`.as('artifact_count'),
+      sql<number>`(select count(*) from live_manifest m where m.repository_id = r.id)`.as(
+        'artifact_count',
+      ),
     )
     .orderBy('r.name')
     .limit(limit)
