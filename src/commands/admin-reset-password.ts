@@ -24,8 +24,9 @@ export const adminResetPassword: Command = {
     requireStrongPassword(password);
     await withDatabase(async (db) => {
       const admin = await findUserByName(db, ADMIN);
-      if (admin === undefined)
+      if (admin === undefined) {
         throw new Error('there is no account admin; start the server once first');
+      }
       await updatePassword(db, admin.id, await hashPassword(password));
     });
     if (config.admin_password !== undefined) {

@@ -9,21 +9,20 @@ export const serverCommand: Command = {
 
   async run() {
     const { promise: stopped, resolve } = Promise.withResolvers<number>();
-    let server: RunningServer | undefined;
-    let signals = 0;
+    const running: { server?: RunningServer; signals: number } = { signals: 0 };
+    const stop = () => void running.server?.stop().then(() => resolve(0));
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.on(signal, () => {
-        signals += 1;
-        if (signals > 1) server?.stopNow();
-        else void server?.stop().then(() => resolve(0));
+        running.signals += 1;
+        if (running.signals > 1) running.server?.stopNow();
+        else stop();
       });
     }
     const begin = performance.now();
-    server = await startServer(readConfig());
-    // A signal that came while it started.
-    if (signals > 0) void server.stop().then(() => resolve(0));
-    console.error(welcome(server, (performance.now() - begin) / 1000));
-    const code = await stopped;
-    process.exit(code);
+    running.server = await startServer(readConfig());
+    // A signal may have come while it started.
+    if (running.signals > 0) stop();
+    else console.error(welcome(running.server, (performance.now() - begin) / 1000));
+    process.exit(await stopped);
   },
 };

@@ -20,8 +20,9 @@ export function welcome({ config, firstPassword }: Shown, seconds: number): stri
     `    docker tag IMAGE ${address}/library/IMAGE`,
     `    docker push ${address}/library/IMAGE`,
   ];
-  if (!isTls && config.external_url?.startsWith('https:') !== true)
+  if (!isTls && config.external_url?.startsWith('https:') !== true) {
     lines.push(...plainHttpLines(config));
+  }
   return [...lines, ''].join('\n');
 }
 

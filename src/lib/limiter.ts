@@ -22,7 +22,9 @@ export function createLimiter({ running, waiting }: { running: number; waiting: 
             },
           );
         }
-        await new Promise<void>((resolve) => queue.push(resolve));
+        const { promise: turn, resolve } = Promise.withResolvers<void>();
+        queue.push(resolve);
+        await turn;
       } else {
         active += 1;
       }

@@ -104,5 +104,5 @@ function makeFastify({ config, log }: Platform, { tls }: AppOptions): App {
         : { https: tls }),
   } as FastifyServerOptions) as FastifyInstance;
   app.setValidatorCompiler(compileValidator);
-  return app.withTypeProvider<TypeBoxTypeProvider>() as unknown as App;
+  return app.withTypeProvider<TypeBoxTypeProvider>();
 }

@@ -89,8 +89,9 @@ function authorizeRegistry(request: FastifyRequest, access: string): void {
       detail: wantedAccess(request),
     });
   }
-  if (caller.user === undefined && !isToken)
+  if (caller.user === undefined && !isToken) {
     throw new Refusal('UNAUTHORIZED', 'authentication required');
+  }
 }
 
 /** In Harbor's API a project is named by its id when it is all digits, unless a header says otherwise. */

@@ -1,5 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 
+import { clock } from '../../lib/clock.ts';
 import { Refusal } from '../../lib/errors.ts';
 import { LruMap } from '../../lib/lru-map.ts';
 import type { Platform } from '../../platform/index.ts';
@@ -51,7 +52,7 @@ export async function signIn(
   }
   metrics.signIns.inc({ result: 'accepted' });
   await store.forgetFailures(db, [subjects[0]]);
-  remembered.set(memory!, Date.now() + REMEMBERED_MS);
+  remembered.set(memory!, clock.now().getTime() + REMEMBERED_MS);
   return toSignedIn(account!);
 }
 
@@ -70,5 +71,5 @@ function memoryKey(hash: string, password: string): string {
 
 function isRemembered(key: string): boolean {
   const until = remembered.get(key);
-  return until !== undefined && until > Date.now();
+  return until !== undefined && until > clock.now().getTime();
 }

@@ -79,5 +79,5 @@ function cutPage(
   if (limit === 0 || entries.length <= limit) return { entries: entries.slice(0, limit) };
   const shown = entries.slice(0, limit);
   const next = new URLSearchParams({ n: String(limit), last: shown.at(-1)! });
-  return { entries: shown, link: `<${path}?${next}>; rel="next"` };
+  return { entries: shown, link: `<${path}?${next.toString()}>; rel="next"` };
 }

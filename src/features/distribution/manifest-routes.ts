@@ -34,8 +34,9 @@ export const manifestRoutes: Routes = (app, { db, config }) => {
       const manifest = await findManifest(db, request.scope!, reference);
       if (manifest === undefined) throw await manifestUnknown(request, reference);
       reply.header('docker-content-digest', manifest.digest).header('etag', `"${manifest.digest}"`);
-      if (matchesEtag(request.headers['if-none-match'], manifest.digest))
+      if (matchesEtag(request.headers['if-none-match'], manifest.digest)) {
         return reply.code(304).send();
+      }
       reply.type(manifest.mediaType).header('content-length', manifest.sizeBytes);
       if (request.method === 'HEAD') return reply.send();
       const bytes = await findManifestBytes(db, manifest.id);

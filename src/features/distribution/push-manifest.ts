@@ -1,7 +1,6 @@
 import { Refusal } from '../../lib/errors.ts';
-import { digestOf, type Digest } from '../../oci/digest.ts';
+import { digestOf, type Digest, digestAlgorithm } from '../../oci/digest.ts';
 import { parseManifest, type Manifest } from '../../oci/manifest.ts';
-import { digestAlgorithm } from '../../oci/digest.ts';
 import type { Reference } from '../../oci/reference.ts';
 import type { Db } from '../../platform/db/connect.ts';
 import * as artifacts from '../artifacts/index.ts';

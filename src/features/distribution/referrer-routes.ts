@@ -46,7 +46,10 @@ export const referrerRoutes: Routes = (app, { db }) => {
       if (shown.length < rows.length) {
         const next = new URLSearchParams({ n: String(limit), last: String(shown.at(-1)!.id) });
         if (artifactType !== undefined) next.set('artifactType', artifactType);
-        reply.header('link', `</v2/${scope!.name}/referrers/${subject}?${next}>; rel="next"`);
+        reply.header(
+          'link',
+          `</v2/${scope!.name}/referrers/${subject}?${next.toString()}>; rel="next"`,
+        );
       }
       if (artifactType !== undefined) reply.header('oci-filters-applied', 'artifactType');
       const index = {

@@ -1,3 +1,5 @@
+import { setTimeout } from 'node:timers/promises';
+
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 
@@ -167,7 +169,7 @@ async function getWritableUpload(
     if (start !== undefined && start !== upload.offset_bytes) throw outOfOrder(upload.offset_bytes);
     if (!upload.is_leased || upload.is_lease_over) return upload;
     if (performance.now() > deadline) throw outOfOrder(upload.offset_bytes);
-    await new Promise((resolve) => setTimeout(resolve, BUSY_POLL_MS));
+    await setTimeout(BUSY_POLL_MS);
   }
 }
 

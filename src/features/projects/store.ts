@@ -52,8 +52,9 @@ export async function listProjects(
   if (filter.name !== undefined) {
     conditions.push(sql<boolean>`position(lower(${filter.name}) in p.name) > 0`);
   }
-  if (filter.isPublic !== undefined)
+  if (filter.isPublic !== undefined) {
     conditions.push(sql<boolean>`p.is_public = ${filter.isPublic}`);
+  }
   if (filter.visibleTo !== undefined) {
     conditions.push(sql<boolean>`(p.is_public or exists (
       select from member m where m.project_id = p.id and m.user_id = ${filter.visibleTo}))`);

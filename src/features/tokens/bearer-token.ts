@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 
 import { decodeProtectedHeader, jwtVerify, SignJWT, type JWTPayload } from 'jose';
 
+import { clock } from '../../lib/clock.ts';
 import { Refusal } from '../../lib/errors.ts';
 import { LruMap } from '../../lib/lru-map.ts';
 import type { Caller, RepositoryGrant, SignedInUser } from '../access/index.ts';
@@ -40,11 +41,13 @@ export function createBearerTokens(
 
   async function verifyAfresh(token: string) {
     const { kid, alg, typ, crit, jwk, x5c, jku, x5u } = decodeProtectedHeader(token);
-    if (alg !== 'ES256' || typ !== 'JWT' || kid === undefined || crit !== undefined)
+    if (alg !== 'ES256' || typ !== 'JWT' || kid === undefined || crit !== undefined) {
       throw invalid();
+    }
     // A key that the token brings along says nothing about who signed it.
-    if (jwk !== undefined || x5c !== undefined || jku !== undefined || x5u !== undefined)
+    if (jwk !== undefined || x5c !== undefined || jku !== undefined || x5u !== undefined) {
       throw invalid();
+    }
     const key = await keys.find(kid);
     if (key === undefined) throw invalid();
     const { payload } = await jwtVerify<Claims>(token, key, {
@@ -61,7 +64,7 @@ export function createBearerTokens(
   return {
     async issue(caller) {
       const { kid, key } = await keys.current();
-      const now = Math.floor(Date.now() / 1000);
+      const now = Math.floor(clock.now().getTime() / 1000);
       const token = await new SignJWT(toClaims(caller))
         .setProtectedHeader({ alg: 'ES256', typ: 'JWT', kid })
         .setIssuer(ISSUER)
@@ -78,7 +81,8 @@ export function createBearerTokens(
     async verify(token) {
       const hash = createHash('sha256').update(token).digest('base64');
       const remembered = verified.get(hash);
-      if (remembered !== undefined && remembered.until > Date.now()) return remembered.caller;
+      if (remembered !== undefined && remembered.until > clock.now().getTime())
+        return remembered.caller;
       try {
         const fresh = await verifyAfresh(token);
         verified.set(hash, fresh);

@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 
 import { calculateJwkThumbprint, importJWK, type CryptoKey, type JWK } from 'jose';
 
+import { clock } from '../../lib/clock.ts';
 import type { Platform } from '../../platform/index.ts';
 import * as store from './store.ts';
 
@@ -48,15 +49,15 @@ export function createSigningKeys({
         sealed: row.private_key,
       })),
     );
-    readAt = Date.now();
+    readAt = clock.now().getTime();
   }
 
   const isDue = () =>
-    known[0] === undefined || known[0].createdAt < Date.now() - lifetimeSeconds * 1000;
+    known[0] === undefined || known[0].createdAt < clock.now().getTime() - lifetimeSeconds * 1000;
 
   return {
     async current() {
-      if (Date.now() - readAt > FRESH_MS) await read();
+      if (clock.now().getTime() - readAt > FRESH_MS) await read();
       if (isDue()) {
         await store.addSigningKey(db, await makeKey(secretBox), {
           lifetimeSeconds,
@@ -75,7 +76,7 @@ export function createSigningKeys({
 
     async find(kid) {
       const find = () => known.find((key) => key.kid === kid)?.verify;
-      const age = Date.now() - readAt;
+      const age = clock.now().getTime() - readAt;
       if (age > FRESH_MS || (find() === undefined && age > LOOK_AGAIN_MS)) await read();
       return find();
     },

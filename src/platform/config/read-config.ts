@@ -64,8 +64,9 @@ function* applyEnvironment(tree: Tree, environment: Environment): Generator<stri
 
 function readVariable({ env, schema }: ConfigKey, environment: Environment): string | undefined {
   const file = schema.secret === true ? environment[`${env}_FILE`] : undefined;
-  if (file === undefined || file === '')
+  if (file === undefined || file === '') {
     return environment[env] === '' ? undefined : environment[env];
+  }
   if (environment[env]) throw new Error(`${env} and ${env}_FILE are both set; set one of them`);
   try {
     return readFileSync(file, 'utf8').trimEnd();

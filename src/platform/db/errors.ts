@@ -31,12 +31,13 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   const { code, message, syscall } = error as Error & { code?: string; syscall?: string };
   // Class 08: connection exceptions. 57P01–57P03: shutting down, crashed, starting up. 53300: no slot free.
   if (code !== undefined && /^(08...|57P0[123]|53300)$/.test(code)) return true;
-  if (code !== undefined && CONNECTION_CODES.has(code))
+  if (code !== undefined && CONNECTION_CODES.has(code)) {
     return (
       syscall === 'connect' ||
       syscall === 'read' ||
       syscall === 'write' ||
       syscall === 'getaddrinfo'
     );
+  }
   return /Connection terminated|timeout exceeded when trying to connect/.test(message);
 }

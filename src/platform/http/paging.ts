@@ -23,8 +23,9 @@ export function setPageHeaders(
   const links: string[] = [];
   const isBeyond = (page.page - 2) * page.page_size >= total;
   if (page.page > 1 && !isBeyond) links.push(pageLink(request, page, page.page - 1, 'prev'));
-  if (page.page * page.page_size < total)
+  if (page.page * page.page_size < total) {
     links.push(pageLink(request, page, page.page + 1, 'next'));
+  }
   void reply.header('x-total-count', total);
   if (links.length > 0) void reply.header('link', links.join(' , '));
 }
@@ -34,5 +35,5 @@ function pageLink(request: FastifyRequest, page: Page, number: number, rel: stri
   const parameters = new URLSearchParams(query);
   parameters.set('page', String(number));
   parameters.set('page_size', String(page.page_size));
-  return `<${path}?${parameters}>; rel="${rel}"`;
+  return `<${path}?${parameters.toString()}>; rel="${rel}"`;
 }

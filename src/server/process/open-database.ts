@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
 import type { Config } from '../../platform/config/index.ts';
 import { connect, type DatabaseAddress, type Db } from '../../platform/db/connect.ts';
@@ -42,37 +44,43 @@ export function connectPrimary(address: DatabaseAddress, config: Config, log: Lo
 /** Starts PostgreSQL again whenever it ends by itself. */
 async function keepEmbedded(config: Config, log: Log) {
   const dataDir = join(config.data, 'postgres');
-  let isStopping = false;
-  let postgres: EmbeddedPostgres = await startEmbeddedPostgres({ dataDir, log });
-  watch(postgres);
-  const { host, port, user, database } = postgres.connection;
+  const stopping = new AbortController();
+  let postgres = await startEmbeddedPostgres({ dataDir, log });
+  const kept = keep();
 
-  function watch({ exited }: EmbeddedPostgres): void {
-    void exited.then((code) => {
+  async function keep(): Promise<void> {
+    for (;;) {
+      const code = await Promise.race([postgres.exited, aborted(stopping.signal)]);
+      if (stopping.signal.aborted) return;
       log.error({ code }, 'postgres ended, starting it again');
-      return restart();
-    });
+      postgres = await startAgain();
+    }
   }
 
-  async function restart(): Promise<void> {
-    while (!isStopping) {
+  async function startAgain(): Promise<EmbeddedPostgres> {
+    for (;;) {
       try {
-        postgres = await startEmbeddedPostgres({ dataDir, log });
-        if (isStopping) await postgres.stop();
-        else watch(postgres);
-        return;
+        return await startEmbeddedPostgres({ dataDir, log });
       } catch (error) {
         log.error({ err: error }, 'postgres not started');
-        await new Promise((resolve) => setTimeout(resolve, RESTART_MS));
+        if (stopping.signal.aborted) return postgres;
+        await setTimeout(RESTART_MS);
       }
     }
   }
 
+  const { host, port, user, database } = postgres.connection;
   return {
     address: { host, port, user, database },
     async stop() {
-      isStopping = true;
+      stopping.abort();
+      await kept;
       await postgres.stop();
     },
   };
+}
+
+async function aborted(signal: AbortSignal): Promise<null> {
+  await once(signal, 'abort');
+  return null;
 }

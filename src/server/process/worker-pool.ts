@@ -1,4 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 import { AggregatorRegistry } from 'prom-client';
@@ -81,7 +82,7 @@ export function startWorkers(count: number, start: WorkerStart, log: Log): Worke
     listening,
     async stop() {
       isStopping = true;
-      const ends = workers().map((worker) => new Promise((done) => worker.once('exit', done)));
+      const ends = workers().map((worker) => once(worker, 'exit'));
       for (const worker of workers()) say(worker, { type: 'stop' });
       await Promise.all(ends);
     },

@@ -90,8 +90,9 @@ export async function pushManifest(db: Db, push: ManifestPush): Promise<void> {
         'the repository was deleted while this was pushed; push again',
       );
     }
-    if (missing_blobs !== null)
+    if (missing_blobs !== null) {
       throw blobsUnknown(missing_blobs.map((bytes) => digestFromBytes(bytes)));
+    }
   } catch (cause) {
     // A blob was collected between the look and the insert.
     if (isForeignKeyViolation(cause)) throw blobsUnknown(required, cause);
@@ -175,8 +176,9 @@ export async function listReferrers(
     .where('r.name', '=', name)
     .where('m.subject_digest', '=', digestToBytes(filter.subject))
     .where('m.id', '>', filter.afterId);
-  if (filter.artifactType !== undefined)
+  if (filter.artifactType !== undefined) {
     query = query.where('m.artifact_type', '=', filter.artifactType);
+  }
   const rows = await query
     .select([
       'm.id',

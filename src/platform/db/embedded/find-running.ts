@@ -8,8 +8,9 @@ export function findRunningPostgres(
   dataDir: string,
 ): { host: string; port: number; user: string; database: string } | undefined {
   const postmaster = readPostmasterPid(dataDir);
-  if (postmaster === undefined || !isPostmasterOf(postmaster.pid, realpathSync(dataDir)))
+  if (postmaster === undefined || !isPostmasterOf(postmaster.pid, realpathSync(dataDir))) {
     return undefined;
+  }
   const { socketDirectory, port } = postmaster;
   return { host: socketDirectory, port, user: USER, database: DATABASE };
 }

@@ -92,8 +92,9 @@ class FolderStorage implements BlobStorage {
   }
 
   #path(location: string): string {
-    if (!LOCATION.test(location))
+    if (!LOCATION.test(location)) {
       throw new Error(`not a location of the folder store: ${location}`);
+    }
     return join(this.#root, location);
   }
 }
