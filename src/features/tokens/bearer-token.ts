@@ -81,8 +81,9 @@ export function createBearerTokens(
     async verify(token) {
       const hash = createHash('sha256').update(token).digest('base64');
       const remembered = verified.get(hash);
-      if (remembered !== undefined && remembered.until > clock.now().getTime())
+      if (remembered !== undefined && remembered.until > clock.now().getTime()) {
         return remembered.caller;
+      }
       try {
         const fresh = await verifyAfresh(token);
         verified.set(hash, fresh);
