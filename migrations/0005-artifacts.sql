@@ -100,6 +100,16 @@ create table manifest_blob (
 create index manifest_blob_repository on manifest_blob (blob_id, repository_id);
 create index manifest_blob_project on manifest_blob (blob_id, project_id);
 
+-- Blobs that a manifest refers to and that were not in its repository when it was pushed: a sparse image,
+-- allowed by configuration only. They are linked when they come.
+create table manifest_missing_blob (
+  manifest_id bigint not null references manifest on delete cascade,
+  repository_id bigint not null,
+  digest bytea not null,
+  primary key (manifest_id, digest)
+);
+create index manifest_missing_blob_digest on manifest_missing_blob (repository_id, digest);
+
 -- What an index lists. A child may be missing (a sparse index) and may come later.
 create table manifest_child (
   manifest_id bigint not null references manifest on delete cascade,
@@ -154,6 +164,26 @@ begin
   end loop;
 end $$;
 
+-- Gives a blob that has come to a repository to the sparse images there that wait for it.
+create function link_missing_blob(p_repository_id bigint, p_blob_id bigint, p_digest bytea)
+returns void language plpgsql as $$
+begin
+  -- Either the push of such an image sees the blob, or we see its row.
+  perform pg_advisory_xact_lock_shared(p_repository_id);
+  if not exists (
+    select from manifest_missing_blob where repository_id = p_repository_id and digest = p_digest
+  ) then return; end if;
+  insert into project_blob (project_id, blob_id)
+    select project_id, p_blob_id from repository where id = p_repository_id on conflict do nothing;
+  with linked as (
+    delete from manifest_missing_blob where repository_id = p_repository_id and digest = p_digest
+    returning manifest_id
+  )
+  insert into manifest_blob (manifest_id, repository_id, project_id, blob_id)
+    select m.id, m.repository_id, m.project_id, p_blob_id from linked join manifest m on m.id = linked.manifest_id
+    on conflict do nothing;
+end $$;
+
 -- Records bytes that are durable at `p_location` as a blob of the repository. Answers whether those bytes
 -- are used; if the same blob was there before, they are listed for removal instead.
 create function commit_blob(p_repository_id bigint, p_digest bytea, p_size_bytes bigint, p_location text)
@@ -177,6 +207,7 @@ begin
     on conflict (repository_id, blob_id) do update set touched_at = now(), is_served = true;
   insert into blob_candidate (blob_id, check_after) values (v_blob_id, now() + interval '1 day')
     on conflict (blob_id) do nothing;
+  perform link_missing_blob(p_repository_id, v_blob_id, p_digest);
   return v_is_new;
 end $$;
 
@@ -207,11 +238,11 @@ begin
 end $$;
 
 -- Stores a manifest with all it refers to, and its tags, or says which blobs are missing (nothing is
--- changed then). `repository_gone` is true when the repository was deleted meanwhile.
+-- changed then, unless `p_allow_missing`). `repository_gone` is true when the repository was deleted meanwhile.
 create function push_manifest(
   p_repository_id bigint, p_project_id bigint, p_digest bytea, p_kind text, p_media_type text,
   p_artifact_type text, p_subject_digest bytea, p_annotations jsonb, p_bytes bytea,
-  p_blobs bytea[], p_children bytea[], p_tags text[], p_actor text, p_client text,
+  p_blobs bytea[], p_allow_missing boolean, p_children bytea[], p_tags text[], p_actor text, p_client text,
   out manifest_id bigint, out missing_blobs bytea[], out repository_gone boolean
 ) language plpgsql as $$
 declare
@@ -222,13 +253,14 @@ begin
   repository_gone := not found;
   if repository_gone then return; end if;
 
+  if p_allow_missing then perform pg_advisory_xact_lock(p_repository_id); end if;
   select array_agg(wanted.digest) into missing_blobs
   from unnest(p_blobs) as wanted (digest)
   where not exists (
     select from blob b join repository_blob rb on rb.blob_id = b.id
     where b.digest = wanted.digest and rb.repository_id = p_repository_id and rb.is_served
   );
-  if missing_blobs is not null then return; end if;
+  if missing_blobs is not null and not p_allow_missing then return; end if;
 
   loop
     -- A manifest is deleted under FOR UPDATE: what is found here stays until this transaction ends.
@@ -242,7 +274,9 @@ begin
     on conflict (repository_id, digest) where deleted_at is null do nothing
     returning id into manifest_id;
     if found then
-      perform store_manifest_parts(manifest_id, p_repository_id, p_project_id, p_digest, p_bytes, p_blobs, p_children);
+      perform store_manifest_parts(
+        manifest_id, p_repository_id, p_project_id, p_digest, p_bytes, p_blobs, missing_blobs, p_children
+      );
       exit;
     end if;
   end loop;
@@ -255,9 +289,12 @@ end $$;
 
 create function store_manifest_parts(
   p_manifest_id bigint, p_repository_id bigint, p_project_id bigint, p_digest bytea, p_bytes bytea,
-  p_blobs bytea[], p_children bytea[]
+  p_blobs bytea[], p_missing_blobs bytea[], p_children bytea[]
 ) returns void language plpgsql as $$
 begin
+  p_blobs := array(select unnest(p_blobs) except select unnest(p_missing_blobs));
+  insert into manifest_missing_blob (manifest_id, repository_id, digest)
+    select p_manifest_id, p_repository_id, unnest(p_missing_blobs);
   insert into manifest_bytes (manifest_id, bytes) values (p_manifest_id, p_bytes);
   -- In the order of blob ids, so that two pushes with the same layers can't wait for each other.
   insert into project_blob (project_id, blob_id)

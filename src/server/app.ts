@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { SecureServerOptions } from 'node:http2';
+import type { SecureServerOptions, ServerHttp2Session } from 'node:http2';
 
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastifySwagger from '@fastify/swagger';
@@ -73,6 +73,10 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
   return app;
 }
 
+/** How much a client may send before it hears from us; with the default of 64 KiB uploads crawl. */
+const HTTP2_WINDOW_BYTES = 8 * 1024 * 1024;
+const HTTP2_SETTINGS = { initialWindowSize: HTTP2_WINDOW_BYTES, maxFrameSize: 256 * 1024 };
+
 function makeFastify({ config, log }: Platform, { tls }: AppOptions): App {
   const serverOptions: FastifyServerOptions = {
     loggerInstance: log,
@@ -100,9 +104,12 @@ function makeFastify({ config, log }: Platform, { tls }: AppOptions): App {
     ...(tls === undefined
       ? { http: { maxHeaderSize: 64 * 1024 } }
       : tls.http2
-        ? { http2: true, https: { ...tls, allowHTTP1: true } }
+        ? { http2: true, https: { ...tls, allowHTTP1: true, settings: HTTP2_SETTINGS } }
         : { https: tls }),
   } as FastifyServerOptions) as FastifyInstance;
+  app.server.on('session', (session: ServerHttp2Session) =>
+    session.setLocalWindowSize(2 * HTTP2_WINDOW_BYTES),
+  );
   app.setValidatorCompiler(compileValidator);
   return app.withTypeProvider<TypeBoxTypeProvider>();
 }

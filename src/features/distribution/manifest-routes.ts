@@ -59,6 +59,7 @@ export const manifestRoutes: Routes = (app, { db, config }) => {
         reference,
         tags,
         maxTags: config.limits.tags_per_push,
+        allowMissingBlobs: config.manifests.allow_missing_blobs,
         bytes: await readBody(request, config.limits.manifest_bytes),
         contentType: request.headers['content-type'],
         actor: actorOf(request),

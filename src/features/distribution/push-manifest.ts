@@ -12,6 +12,7 @@ export interface ManifestPush {
   /** Further tags, from `?tag=`. */
   tags: string[];
   maxTags: number;
+  allowMissingBlobs: boolean;
   bytes: Buffer;
   contentType: string | undefined;
   actor: { actor: string; client: string };
@@ -43,6 +44,7 @@ export async function pushManifest(
     manifest,
     bytes,
     tags,
+    allowMissingBlobs: push.allowMissingBlobs,
     ...push.actor,
   });
   return { digest, manifest };

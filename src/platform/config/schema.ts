@@ -118,6 +118,13 @@ export const ConfigSchema = group('Configuration of `roadstead server`', {
       maximum: 3650,
     }),
   }),
+  manifests: group('What manifests are accepted.', {
+    allow_missing_blobs: Type.Boolean({
+      description:
+        'Accept image manifests whose layers are not in the repository (sparse images). They can be pulled only where the client has those layers.',
+      default: false,
+    }),
+  }),
   limits: group('Sizes above these are refused with 413.', {
     manifest_bytes: Type.Integer({
       description: 'Size of a manifest.',

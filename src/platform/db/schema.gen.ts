@@ -101,6 +101,12 @@ export interface ManifestChild {
   manifest_id: number;
 }
 
+export interface ManifestMissingBlob {
+  digest: Buffer;
+  manifest_id: number;
+  repository_id: number;
+}
+
 export interface Member {
   created_at: Generated<Date>;
   id: Generated<number>;
@@ -226,6 +232,7 @@ export interface DB {
   manifest_blob: ManifestBlob;
   manifest_bytes: ManifestBytes;
   manifest_child: ManifestChild;
+  manifest_missing_blob: ManifestMissingBlob;
   member: Member;
   project: Project;
   project_blob: ProjectBlob;

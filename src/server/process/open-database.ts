@@ -53,6 +53,7 @@ async function keepEmbedded(config: Config, log: Log) {
       const code = await Promise.race([postgres.exited, aborted(stopping.signal)]);
       if (stopping.signal.aborted) return;
       log.error({ code }, 'postgres ended, starting it again');
+      await postgres.stop(); // gives back its lock
       postgres = await startAgain();
     }
   }

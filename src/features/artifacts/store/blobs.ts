@@ -100,6 +100,7 @@ export async function mountBlob(
   { repositoryId, digest, from }: { repositoryId: number; digest: Digest; from: RepositoryKey },
 ): Promise<boolean> {
   const { rows } = await sql`
+    with mounted as (
     insert into repository_blob as target (repository_id, blob_id)
     select ${repositoryId}, rb.blob_id
     from blob b
@@ -107,7 +108,11 @@ export async function mountBlob(
     join live_repository r on r.id = rb.repository_id
     where b.digest = ${digestToBytes(digest)} and r.project_id = ${from.projectId} and r.name = ${from.name}
     on conflict (repository_id, blob_id) do update set touched_at = now(), is_served = true
-    returning target.blob_id`.execute(db);
+    returning target.blob_id
+    )
+    select link_missing_blob(${repositoryId}, blob_id, ${digestToBytes(digest)}) from mounted`.execute(
+    db,
+  );
   return rows.length > 0;
 }
 

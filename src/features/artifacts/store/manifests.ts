@@ -64,6 +64,8 @@ export interface ManifestPush {
   manifest: Manifest;
   bytes: Buffer;
   tags: string[];
+  /** Accepts a sparse image, whose blobs may come later or never. */
+  allowMissingBlobs: boolean;
   /** Who pushes, for the history of the tags. */
   actor: string;
   /** With what: the user agent. */
@@ -81,7 +83,7 @@ export async function pushManifest(db: Db, push: ManifestPush): Promise<void> {
       select missing_blobs, repository_gone from push_manifest(
         ${push.repositoryId}, ${push.projectId}, ${digestToBytes(push.digest)}, ${manifest.kind},
         ${manifest.mediaType}, ${manifest.artifactType ?? null}, ${subject},
-        ${JSON.stringify(manifest.annotations)}::jsonb, ${push.bytes}, ${required.map(digestToBytes)}::bytea[],
+        ${JSON.stringify(manifest.annotations)}::jsonb, ${push.bytes}, ${required.map(digestToBytes)}::bytea[], ${push.allowMissingBlobs},
         ${children}::bytea[], ${push.tags}::text[], ${push.actor}, ${push.client})`.execute(db);
     const { missing_blobs, repository_gone } = rows[0]!;
     if (repository_gone) {
@@ -90,7 +92,7 @@ export async function pushManifest(db: Db, push: ManifestPush): Promise<void> {
         'the repository was deleted while this was pushed; push again',
       );
     }
-    if (missing_blobs !== null) {
+    if (missing_blobs !== null && !push.allowMissingBlobs) {
       throw blobsUnknown(missing_blobs.map((bytes) => digestFromBytes(bytes)));
     }
   } catch (cause) {

@@ -19,7 +19,7 @@ export async function endLeftover(dataDir: string, log: Log): Promise<void> {
   const found = readPostmasterPid(dataDir);
   if (found === undefined) return;
   if (isPostmasterOf(found.pid, dataDir)) {
-    log.warn({ pid: found.pid }, 'postgres left by a killed server found');
+    log.warn({ postmaster: found.pid }, 'postgres left by a killed server found');
     await endProcess(found.pid, () => isPostmasterOf(found.pid, dataDir), log);
   }
   if (isAlive(found.pid) && !isPostmasterOf(found.pid, dataDir)) {
@@ -31,7 +31,7 @@ export async function endLeftover(dataDir: string, log: Log): Promise<void> {
 /** Asks, then insists; `isRunning` tells when it is over. */
 export async function endProcess(pid: number, isRunning: () => boolean, log: Log): Promise<void> {
   for (const { signal, waitMs } of STEPS) {
-    if (signal !== 'SIGINT') log.warn({ pid, signal }, 'postgres shutdown takes long');
+    if (signal !== 'SIGINT') log.warn({ postmaster: pid, signal }, 'postgres shutdown takes long');
     sendSignal(pid, signal);
     for (const end = Date.now() + waitMs; Date.now() < end; await sleep(10)) {
       if (!isRunning()) return;

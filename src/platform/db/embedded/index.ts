@@ -71,7 +71,7 @@ async function start(
   const command = [binaries.postgres, '-D', dataDir, ...own];
   const postmaster = await Postmaster.start({ command, dataDir, runAs, logFile, log });
   log.info(
-    { pid: postmaster.pid, runAs: runAs.kind, tookMs: Date.now() - begin },
+    { postmaster: postmaster.pid, runAs: runAs.kind, tookMs: Date.now() - begin },
     'postgres started',
   );
 

@@ -80,7 +80,7 @@ export class Postmaster {
       const state = readPostmasterPid(dataDir);
       if (state?.pid === this.pid && state.status === 'ready') return true;
       if (Date.now() > reportAt) {
-        log.info({ pid: this.pid }, 'postgres recovery goes on');
+        log.info({ postmaster: this.pid }, 'postgres recovery goes on');
         reportAt += 10_000;
       }
       await sleep(5);
@@ -96,7 +96,7 @@ export class Postmaster {
 
 function killOrphans({ dataDir, log }: PostmasterOptions): void {
   for (const pid of listOrphans(dataDir)) {
-    log.warn({ pid }, 'postgres backend of a killed postmaster ended');
+    log.warn({ backend: pid }, 'postgres backend of a killed postmaster ended');
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
