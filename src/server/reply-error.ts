@@ -40,8 +40,9 @@ export function createErrorHandler({ externalUrl }: { externalUrl: string | unde
     if (refusal.status === 401) {
       void reply.header('www-authenticate', wayIn(request, refusal, externalUrl));
     }
-    if (isBodyLeft(request) && request.raw.httpVersionMajor === 1)
+    if (isBodyLeft(request) && request.raw.httpVersionMajor === 1) {
       void reply.header('connection', 'close');
+    }
     void reply
       .code(refusal.status)
       .headers(refusal.headers)
