@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 
 import { generateConfigurationPage } from './generate/configuration-page.ts';
 import { generateDatabaseTypes } from './generate/database-types.ts';
+import { generateOpenApi } from './generate/openapi.ts';
 import { generateRoomsPage } from './generate/rooms-page.ts';
 
 interface Generator {
@@ -21,6 +22,7 @@ const root = join(import.meta.dirname, '..');
 const generators: Generator[] = [
   { path: 'src/platform/db/schema.gen.ts', generate: generateDatabaseTypes },
   { path: 'docs/configuration.md', generate: generateConfigurationPage },
+  { path: 'docs/openapi.json', generate: generateOpenApi },
   { path: 'docs/rooms.md', generate: generateRoomsPage },
 ];
 

@@ -1,0 +1,33 @@
+import { Secret } from '../../src/lib/secret.ts';
+import { readConfig, toConfig } from '../../src/platform/config/index.ts';
+import { connect } from '../../src/platform/db/connect.ts';
+import { createLog } from '../../src/platform/log/index.ts';
+import { createMetrics } from '../../src/platform/metrics/index.ts';
+import { createSecretBox } from '../../src/platform/secret-box.ts';
+import { openStorage } from '../../src/platform/storage/index.ts';
+import { createApp } from '../../src/server/app.ts';
+
+/** The API as the routes declare it. Nothing is opened: no route is called. */
+export async function generateOpenApi(): Promise<string> {
+  const config = toConfig(readConfig({}));
+  const db = connect(
+    { host: '/nowhere', port: 5432, user: 'nobody', database: 'nothing' },
+    { poolSize: 1, statementTimeoutMs: 1000, applicationName: 'generate' },
+  );
+  const app = await createApp(
+    {
+      config,
+      db,
+      storage: openStorage(config),
+      secretBox: createSecretBox(new Secret('only so that there is one, nothing is sealed')),
+      log: createLog({ level: 'fatal' }),
+      metrics: createMetrics(),
+    },
+    { collectMetrics: () => Promise.reject(new Error('not while generating')) },
+  );
+  await app.ready();
+  const document = app.swagger();
+  await app.close();
+  await db.destroy();
+  return JSON.stringify(document, undefined, 2);
+}
