@@ -33,7 +33,8 @@ const StartQuery = Type.Object({
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** How long a chunk waits for the one before it, whose connection may just be breaking. */
 const BUSY_WAIT_MS = 5000;
-const BUSY_POLL_MS = 100;
+const STATUS_WAIT_MS = 1000;
+const BUSY_POLL_MS = 50;
 
 const config = { access: 'repository:push', repository: repositoryOf };
 const hidden = { hide: true } as const;
@@ -79,7 +80,7 @@ function statusRoutes(app: App, deps: UploadDeps): void {
     '/v2/:name/blobs/uploads/:id',
     { ...options, exposeHeadRoute: false },
     async (request, reply) => {
-      const upload = await getUpload(deps.db, request, request.params.id);
+      const upload = await getSettledUpload(deps, request, request.params.id, STATUS_WAIT_MS);
       return sendProgress(reply.code(204), request, upload);
     },
   );
@@ -158,17 +159,31 @@ async function getUpload(
 
 /** The upload, once nobody else writes to it, if it ends where the chunk starts. */
 async function getWritableUpload(
-  { db }: UploadDeps,
+  deps: UploadDeps,
   request: FastifyRequest,
   id: string,
   start: number | undefined,
 ): Promise<store.Upload> {
-  const deadline = performance.now() + BUSY_WAIT_MS;
+  const upload = await getSettledUpload(deps, request, id, BUSY_WAIT_MS);
+  const isBusy = upload.is_leased && !upload.is_lease_over;
+  if (isBusy || (start !== undefined && start !== upload.offset_bytes)) {
+    throw outOfOrder(upload.offset_bytes);
+  }
+  return upload;
+}
+
+/** Gives whoever writes to the upload some time to end: their connection may just have broken. */
+async function getSettledUpload(
+  { db }: UploadDeps,
+  request: FastifyRequest,
+  id: string,
+  waitMs: number,
+): Promise<store.Upload> {
+  const deadline = performance.now() + waitMs;
   for (;;) {
     const upload = await getUpload(db, request, id);
-    if (start !== undefined && start !== upload.offset_bytes) throw outOfOrder(upload.offset_bytes);
-    if (!upload.is_leased || upload.is_lease_over) return upload;
-    if (performance.now() > deadline) throw outOfOrder(upload.offset_bytes);
+    const isBusy = upload.is_leased && !upload.is_lease_over;
+    if (!isBusy || performance.now() > deadline) return upload;
     await setTimeout(BUSY_POLL_MS);
   }
 }
