@@ -77,11 +77,7 @@ export function wantedAccess(request: FastifyRequest): MissingAccess[] {
   const name = repository === undefined ? undefined : findRepositoryName(repository(request));
   if (name === undefined || access === undefined) return [];
   const action = access.split(':')[1] as RepositoryAction;
-  // Who asks whether a blob is there is about to push it, and some clients keep the first token they get.
-  const isBeforePush =
-    request.method === 'HEAD' && request.routeOptions.url?.includes('/blobs/') === true;
-  const isPush = action === 'push' || isBeforePush;
-  return describeAccess(name.name, isPush ? ['pull', 'push'] : [action]);
+  return describeAccess(name.name, action === 'push' ? ['pull', 'push'] : [action]);
 }
 
 function authorizeRegistry(request: FastifyRequest, access: string): void {

@@ -9,7 +9,7 @@ import { signIn } from '../accounts/index.ts';
 import { SERVICE, type BearerTokens } from './bearer-token.ts';
 import { grantScopes } from './grant.ts';
 import { issueRefreshToken, redeemRefreshToken } from './refresh-token.ts';
-import { parseScopes } from './scope.ts';
+import { parseScopes, type Scope } from './scope.ts';
 
 const Scopes = Type.Union([Type.String(), Type.Array(Type.String())]);
 const TokenQuery = Type.Object({
@@ -60,13 +60,13 @@ export const tokenRoutes =
         },
         config: { open: true },
       },
-      async ({ query, caller }) => {
+      async ({ query, caller, headers }) => {
         requireService(query.service);
         const scopes = listScopes(query.scope);
         if (caller.user === undefined && scopes.length === 0) {
           throw new Refusal('UNAUTHORIZED', 'unauthorized: sign in, or ask for a scope');
         }
-        return makeReply(caller, scopes);
+        return makeReply(caller, parseScopes(scopes, { userAgent: headers['user-agent'] }));
       },
     );
 
@@ -84,7 +84,7 @@ export const tokenRoutes =
       async ({ body, ip }) => {
         requireService(body.service);
         const caller = await redeem(platform, body, ip);
-        const reply = await makeReply(caller, listScopes(body.scope));
+        const reply = await makeReply(caller, parseScopes(listScopes(body.scope)));
         if (body.access_type !== 'offline' || caller.user === undefined) return reply;
         const clientId = body.client_id ?? '';
         return {
@@ -94,8 +94,8 @@ export const tokenRoutes =
       },
     );
 
-    async function makeReply(caller: Caller, values: string[]) {
-      const granted = await grantScopes(platform.db, caller, parseScopes(values));
+    async function makeReply(caller: Caller, scopes: Scope[]) {
+      const granted = await grantScopes(platform.db, caller, scopes);
       const { token, issuedAt } = await tokens.issue(granted);
       return {
         token,

@@ -6,6 +6,11 @@ export type Scope =
 
 /** More scopes than any client asks for in one request. */
 const MAX_SCOPES = 64;
+/**
+ * Clients that use the token of their first request for all that follow, and never ask for another: they
+ * get whatever their user may do in the repository, as from Harbor.
+ */
+const KEEPS_FIRST_TOKEN = /^oras-py/;
 const ACTIONS: RepositoryAction[] = ['pull', 'push', 'delete'];
 
 /**
@@ -13,7 +18,11 @@ const ACTIONS: RepositoryAction[] = ['pull', 'push', 'delete'];
  * times or with spaces between. What is not understood is left out, as the token specification wants it;
  * scopes of the same repository become one.
  */
-export function parseScopes(values: string[]): Scope[] {
+export function parseScopes(
+  values: string[],
+  client: { userAgent?: string | undefined } = {},
+): Scope[] {
+  const keepsFirstToken = KEEPS_FIRST_TOKEN.test(client.userAgent ?? '');
   const byRepository = new Map<string, Set<RepositoryAction>>();
   let hasCatalog = false;
   const texts = values.flatMap((value) => value.split(' ')).filter((text) => text !== '');
@@ -27,7 +36,7 @@ export function parseScopes(values: string[]): Scope[] {
     }
     const wanted = byRepository.get(name) ?? new Set();
     for (const action of ACTIONS) {
-      if (list === '*' || list.split(',').includes(action)) wanted.add(action);
+      if (keepsFirstToken || list === '*' || list.split(',').includes(action)) wanted.add(action);
     }
     byRepository.set(name, wanted);
   }
