@@ -13,13 +13,14 @@ export async function authenticate(
   request: FastifyRequest,
 ): Promise<Caller> {
   const header = request.headers.authorization;
-  if (header === undefined) return ANONYMOUS;
+  const { ownCredentials } = request.routeOptions.config;
+  if (header === undefined || ownCredentials === true) return ANONYMOUS;
   const [, scheme, credentials] = /^([A-Za-z]+) +(\S+) *$/.exec(header) ?? [];
   switch (scheme?.toLowerCase()) {
     case 'basic':
       return signInWithBasic(platform, credentials!, request.ip);
     case 'bearer':
-      if (!request.originalUrl.startsWith('/v2/')) {
+      if (!request.url.startsWith('/v2/')) {
         throw new Refusal(
           'UNAUTHORIZED',
           'unauthorized: bearer tokens are for /v2 only; use basic authentication',

@@ -11,7 +11,7 @@ export const metricsRoutes =
   (app, { config }) => {
     app.get(
       '/metrics',
-      { schema: { hide: true }, config: { open: true } },
+      { schema: { hide: true }, config: { open: true, ownCredentials: true } },
       async (request, reply) => {
         const { token } = config.metrics;
         if (
@@ -21,6 +21,7 @@ export const metricsRoutes =
           throw new Refusal(
             'UNAUTHORIZED',
             'unauthorized: /metrics wants the token of metrics.token',
+            { headers: { 'www-authenticate': 'Bearer realm="metrics"' } },
           );
         }
         const { contentType, text } = await collect();

@@ -1,9 +1,10 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 
 import { Refusal, type RefusalCode } from '../lib/errors.ts';
-import { isDatabaseUnavailable } from '../platform/db/errors.ts';
+import { isDatabaseUnavailable, isUnstorableText } from '../platform/db/errors.ts';
 import { wantedAccess } from './authorize.ts';
 import { challenge } from './challenge.ts';
+import { ValidationError } from './validate.ts';
 
 interface ErrorBody {
   errors: { code: string; message: string; detail?: unknown }[];
@@ -46,7 +47,7 @@ export function createErrorHandler({ externalUrl }: { externalUrl: string | unde
     void reply
       .code(refusal.status)
       .headers(refusal.headers)
-      .send(toBody(refusal.code, refusal.message, refusal.detail));
+      .send(toBody(codeFor(request, refusal), refusal.message, refusal.detail));
   };
 }
 
@@ -65,12 +66,17 @@ function toRefusal(error: unknown, request: FastifyRequest): Refusal | undefined
       headers: { 'retry-after': '2' },
     });
   }
-  const { statusCode, validation, message } = error as FastifyError;
-  if (validation !== undefined) {
-    // Harbor answers 422 to what does not fit its contract; the distribution specification knows only 400.
-    const code = request.originalUrl.startsWith('/api/') ? 'UNPROCESSABLE_ENTITY' : 'BAD_REQUEST';
-    return new Refusal(code, message);
+  if (isUnstorableText(error)) {
+    return new Refusal('BAD_REQUEST', 'bad request: a text holds the character NUL', {
+      cause: error,
+    });
   }
+  if (error instanceof ValidationError) {
+    // Harbor's contract knows types and its parameters: 422. Everything else about a body it checks by hand: 400.
+    const isHarbors = request.url.startsWith('/api/') && error.isAgainstContract;
+    return new Refusal(isHarbors ? 'UNPROCESSABLE_ENTITY' : 'BAD_REQUEST', error.message);
+  }
+  const { statusCode, message } = error as FastifyError;
   if (statusCode === undefined || statusCode >= 500) return undefined;
   return new Refusal(CODES[statusCode] ?? 'BAD_REQUEST', message, { status: statusCode });
 }
@@ -80,10 +86,17 @@ function wayIn(
   { detail }: Refusal,
   externalUrl: string | undefined,
 ): string {
-  const isRegistry = request.originalUrl.startsWith('/v2');
-  return isRegistry
+  return isRegistry(request)
     ? challenge(request, detail ?? wantedAccess(request), externalUrl)
     : 'Basic realm="roadstead"';
+}
+
+const isRegistry = ({ url }: FastifyRequest): boolean => url.startsWith('/v2/');
+
+/** The distribution specification and Harbor name some things differently. */
+function codeFor(request: FastifyRequest, { code }: Refusal): string {
+  if (isRegistry(request)) return code === 'METHOD_NOT_ALLOWED' ? 'UNSUPPORTED' : code;
+  return code === 'TOOMANYREQUESTS' ? 'TOO_MANY_REQUEST' : code;
 }
 
 /** Reading gigabytes only to keep a connection open would be a gift to whoever sends them. */

@@ -1,10 +1,18 @@
-const ENDPOINT = /^\/v2\/([^?]+)\/(blobs|manifests|tags|referrers)\/([^?]*)/; // [^?]: a query must not choose the route
+const ENDPOINT = /^\/v2\/(.+)\/(blobs|manifests|tags|referrers)\/(.*)$/;
 
-/** Repository names hold slashes, which no route can match in the middle: here they become one segment. */
+/**
+ * The URL that is routed. Repeated slashes count as one, as in Harbor. Repository names hold slashes, which
+ * no route can match in the middle: here they become one segment.
+ */
 export function rewriteUrl(url: string): string {
-  return url.replace(
+  const end = url.indexOf('?'); // a query must not choose the route
+  const path = (end < 0 ? url : url.slice(0, end)).replaceAll(/\/{2,}/g, '/');
+  const query = end < 0 ? '' : url.slice(end);
+  if (path === '/v2') return `/v2/${query}`;
+  const routed = path.replace(
     ENDPOINT,
     (_match, name: string, kind: string, rest: string) =>
       `/v2/${encodeURIComponent(name)}/${kind}/${rest}`,
   );
+  return routed + query;
 }

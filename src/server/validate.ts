@@ -4,6 +4,17 @@ import Value from 'typebox/value';
 
 type Validation = { value: unknown } | { error: Error };
 
+/** A part of a request that is not as its schema says. */
+export class ValidationError extends Error {
+  /** Whether it has the wrong type or stands in the path or query, where Harbor's code differs. */
+  readonly isAgainstContract: boolean;
+
+  constructor(message: string, isAgainstContract: boolean) {
+    super(message);
+    this.isAgainstContract = isAgainstContract;
+  }
+}
+
 /**
  * Checks one part of a request against its schema. Defaults are filled in; texts of query and path become
  * numbers and booleans where those are wanted; body members that the schema does not know are dropped.
@@ -21,10 +32,29 @@ export function compileValidator({
 
   return (input: unknown): Validation => {
     const filled = Value.Default(type, input);
-    const value = isText ? Value.Convert(type, filled) : Value.Clean(type, filled);
+    const value = isText ? convertTexts(type, filled) : Value.Clean(type, filled);
     if (check.Check(value)) return { value };
     const [first] = check.Errors(value);
     const place = `${httpPart ?? 'request'}${first?.instancePath.replaceAll('/', '.') ?? ''}`;
-    return { error: new Error(`${place} ${first?.message ?? 'is not as described'}`) };
+    const message = `${place} ${first?.message ?? 'is not as described'}`;
+    return { error: new ValidationError(message, isText || first?.keyword === 'type') };
   };
+}
+
+/** Only what is written as a number or a boolean becomes one; TypeBox would take `0x10` and `1.9` for integers. */
+function convertTexts(type: TSchema, input: unknown): unknown {
+  const { properties = {} } = type as { properties?: Record<string, { type?: string }> };
+  const entries = Object.entries((input ?? {}) as Record<string, unknown>);
+  return Object.fromEntries(
+    entries.map(([name, value]) => [
+      name,
+      typeof value === 'string' ? convertText(properties[name]?.type, value) : value,
+    ]),
+  );
+}
+
+function convertText(type: string | undefined, text: string): unknown {
+  if (type === 'integer' && /^-?\d{1,15}$/.test(text)) return Number(text);
+  if (type === 'boolean' && /^(true|false)$/.test(text)) return text === 'true';
+  return text;
 }

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import Value from 'typebox/value';
 import { parse as parseYaml } from 'yaml';
@@ -128,7 +129,17 @@ function* listContradictions(config: ConfigValues): Generator<string> {
   for (const file of [certificate_file, key_file]) {
     if (file !== undefined && !existsSync(file)) yield `tls: there is no file ${file}`;
   }
+  for (const network of config.trusted_proxies.filter((text) => !isNetwork(text))) {
+    yield `trusted_proxies: ${network} is neither an address nor a network such as 10.0.0.0/8`;
+  }
   if (config.secret_key !== undefined && config.secret_key.length < 32) {
     yield 'secret_key: it must have at least 32 characters';
   }
+}
+
+function isNetwork(text: string): boolean {
+  const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const version = isIP(address);
+  if (version === 0) return false;
+  return bits === undefined || (Number(bits) > 0 && Number(bits) <= (version === 4 ? 32 : 128));
 }

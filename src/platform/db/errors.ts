@@ -15,6 +15,9 @@ export const isUniqueViolation = (error: unknown, constraint?: string) =>
 export const isForeignKeyViolation = (error: unknown, constraint?: string) =>
   hasCode(error, '23503', constraint);
 
+/** Whether a text of the request holds NUL, the one character that PostgreSQL can't keep. */
+export const isUnstorableText = (error: unknown) => hasCode(error, '22021');
+
 const CONNECTION_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -23,11 +26,15 @@ const CONNECTION_CODES = new Set([
   'ENOTFOUND',
   'ETIMEDOUT',
   'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EAI_AGAIN',
 ]);
 
 /** Whether PostgreSQL could not be reached or is going away, as opposed to refusing the statement. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
+  // All addresses of one host name were tried.
+  if (error instanceof AggregateError) return error.errors.every(isDatabaseUnavailable);
   const { code, message, syscall } = error as Error & { code?: string; syscall?: string };
   // Class 08: connection exceptions. 57P01–57P03: shutting down, crashed, starting up. 53300: no slot free.
   if (code !== undefined && /^(08...|57P0[123]|53300)$/.test(code)) return true;

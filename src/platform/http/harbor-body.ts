@@ -11,7 +11,8 @@ export const Reply = <T extends TProperties>(properties: T) =>
 /** Harbor's reply to what made or changed something: no body. */
 export const NoBody = Type.Null();
 
-export const IdParams = Type.Object({ id: Type.Integer({ minimum: 1 }) });
+/** An id of any row. */
+export const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
 
 /** RFC 3339 in UTC with milliseconds. */
 export const timestamp = (date: Date): string => date.toISOString();

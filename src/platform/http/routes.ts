@@ -26,6 +26,8 @@ declare module 'fastify' {
     access?: string;
     /** Anyone may call this; what they see is the handler's business. */
     open?: boolean;
+    /** The handler reads the Authorization header itself: it is no user's. */
+    ownCredentials?: boolean;
     /** Where the permission is asked: the project's name or id in this request. Left out: the system. */
     project?: (request: FastifyRequest) => string;
     /** Where the permission is asked: the whole name of a repository. */
