@@ -6,7 +6,7 @@ create table user_account (
   realname text not null default '',
   comment text not null default '',
   password_hash text, -- argon2id in PHC form; null: nobody can sign in with a password
-  password_changed_at timestamptz not null default now(), -- tokens made before are worthless
+  password_changed_at timestamptz(3) not null default now(), -- what was issued at another is worthless
   is_sysadmin boolean not null default false,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),

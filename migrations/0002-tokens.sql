@@ -12,6 +12,7 @@ create table refresh_token (
   token_hash bytea primary key,
   user_id bigint not null references user_account on delete cascade,
   client_id text not null,
+  password_changed_at timestamptz(3) not null, -- the user's, as it was: worthless after the next change
   created_at timestamptz not null default now(),
   expires_at timestamptz not null
 );

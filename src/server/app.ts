@@ -10,12 +10,19 @@ import Fastify, {
   type FastifyServerOptions,
 } from 'fastify';
 
-import { createBearerTokens, createSigningKeys, tokenRoutes } from '../features/tokens/index.ts';
-import { Refusal } from '../lib/errors.ts';
+import {
+  createBearerTokens,
+  createSigningKeys,
+  createTokenOwners,
+  tokenRoutes,
+} from '../features/tokens/index.ts';
+import { notFound } from '../lib/errors.ts';
+import { quote } from '../lib/quote.ts';
 import type { App } from '../platform/http/routes.ts';
 import type { Platform } from '../platform/index.ts';
 import { authenticate } from './authenticate.ts';
 import { authorize, requireDeclaredAccess } from './authorize.ts';
+import { collectMethods, refuseOtherMethods } from './method-not-allowed.ts';
 import { metricsRoutes, type CollectMetrics } from './metrics-routes.ts';
 import { createErrorHandler, toBody } from './reply-error.ts';
 import { observeRequests } from './observe-requests.ts';
@@ -36,20 +43,17 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
   const app = makeFastify(platform, options);
   app.decorateRequest('caller', null as never);
   app.addHook('onRoute', requireDeclaredAccess);
+  const methods = collectMethods(app);
   app.setErrorHandler(createErrorHandler({ externalUrl: config.external_url }));
-  app.setNotFoundHandler({ preHandler: [] }, async (request) => {
-    throw new Refusal(
-      'NOT_FOUND',
-      `there is nothing at ${request.method} ${request.originalUrl.split('?')[0]}`,
-    );
-  });
   observeRequests(app, platform);
 
   const tokens = createBearerTokens(createSigningKeys(platform), {
     lifetimeSeconds: config.tokens.lifetime_seconds,
+    findOwner: createTokenOwners(platform.db),
   });
   app.addHook('onRequest', async (request) => {
     request.caller = await authenticate(platform, tokens, request);
+    if (request.is404) throw notFound('path', quote(request.originalUrl.split('?')[0]!));
     await authorize(platform.db, request);
   });
 
@@ -69,6 +73,7 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
     },
     { prefix: '/api/v2.0' },
   );
+  refuseOtherMethods(app, methods);
   log.debug('routes registered');
   return app;
 }
@@ -95,8 +100,12 @@ function makeFastify({ config, log }: Platform, { tls }: AppOptions): App {
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 1024 },
     rewriteUrl: (request) => rewriteUrl(request.url ?? '/'),
-    frameworkErrors: (error, _request, reply) => {
-      void (reply as FastifyReply).code(400).send(toBody('BAD_REQUEST', error.message));
+    frameworkErrors: (error, request, reply) => {
+      // No hook runs for these.
+      void (reply as FastifyReply)
+        .code(400)
+        .header('x-request-id', request.id)
+        .send(toBody('BAD_REQUEST', error.message));
     },
   };
   const app = Fastify({
@@ -111,5 +120,6 @@ function makeFastify({ config, log }: Platform, { tls }: AppOptions): App {
     session.setLocalWindowSize(2 * HTTP2_WINDOW_BYTES),
   );
   app.setValidatorCompiler(compileValidator);
+  app.removeContentTypeParser('text/plain');
   return app.withTypeProvider<TypeBoxTypeProvider>();
 }

@@ -12,6 +12,8 @@ export interface SignedInUser {
   id: number;
   username: string;
   isSysadmin: boolean;
+  /** What was issued to the user is worthless once this is another. */
+  passwordChangedAt: Date;
 }
 
 /** Who is asking. `grants` is there with a bearer token, which allows what it lists and nothing else. */

@@ -77,7 +77,9 @@ export async function listMembers(
 ): Promise<{ members: Member[]; total: number }> {
   let query = selectMembers(db).where('member.project_id', '=', projectId);
   if (name !== undefined) {
-    query = query.where(sql<boolean>`position(lower(${name}) in lower(user_account.username)) > 0`);
+    query = query.where(
+      sql<boolean>`position(lower(${name} collate "C") in lower(user_account.username)) > 0`,
+    );
   }
   const members = await query
     .orderBy('user_account.username')

@@ -1,6 +1,6 @@
 export { generatePassword, hashPassword, requireStrongPassword } from './password.ts';
 export { userRoutes } from './routes.ts';
-export { signIn } from './sign-in.ts';
+export { findSignedInUser, signIn } from './sign-in.ts';
 export {
   findUser,
   findUserByName,

@@ -25,8 +25,10 @@ export const userRoutes: Routes = (app, { db }) => {
       config: { access: 'user:list' },
     },
     async (request, reply) => {
-      const name = /^username=~?(.+)$/.exec(request.query.q ?? '')?.[1];
-      const { users, total } = await store.listUsers(db, { name, ...toLimits(request.query) });
+      const { users, total } = await store.listUsers(db, {
+        ...readFilter(request.query.q),
+        ...toLimits(request.query),
+      });
       setPageHeaders(request, reply, request.query, total);
       return users.map(toReply);
     },
@@ -45,7 +47,7 @@ export const userRoutes: Routes = (app, { db }) => {
     },
     async (request, reply) => {
       const { users, total } = await store.listUsers(db, {
-        name: request.query.username,
+        part: request.query.username,
         ...toLimits(request.query),
       });
       setPageHeaders(request, reply, request.query, total);
@@ -71,7 +73,7 @@ export const userRoutes: Routes = (app, { db }) => {
         ...user,
         password_hash: await hashPassword(password),
       });
-      return reply.code(201).header('location', `${request.originalUrl}/${id}`).send(null);
+      return reply.code(201).header('location', `${request.url}/${id}`).send(null);
     },
   );
 
@@ -191,6 +193,12 @@ export const userRoutes: Routes = (app, { db }) => {
     return credential;
   }
 };
+
+/** `username=ann` is exactly her, `username=~an` whoever has that in the name; other keys are ignored. */
+function readFilter(q = ''): store.UserFilter {
+  const [, isPart, text] = /^username=(~?)(.+)$/.exec(q) ?? [];
+  return isPart === '~' ? { part: text } : { name: text };
+}
 
 function requireSelfOrAdmin(caller: SignedInUser, id: number): void {
   if (caller.isSysadmin || caller.id === id) return;

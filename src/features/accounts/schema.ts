@@ -1,15 +1,17 @@
 import Type, { type Static } from 'typebox';
 
-import { HarborBody, IdParams, Reply } from '../../platform/http/harbor-body.ts';
+import { HarborBody, Id, Reply } from '../../platform/http/harbor-body.ts';
 import { PageQuery } from '../../platform/http/paging.ts';
 
-/** Harbor bars these characters from names. */
-const PLAIN_NAME = '^[^,"~#%$]+$';
+/** Harbor bars `,"~#%$`. Control characters or blanks at an end would let one name pass for another, and
+ * with a colon in the name nobody could sign in. */
+const REALNAME = '^[^,"~#%$\\u0000-\\u001f\\u007f]+$';
+const USERNAME = '^(?! )[^,"~#%$:\\u0000-\\u001f\\u007f]+(?<! )$';
 
 export const UserCreation = HarborBody({
-  username: Type.String({ minLength: 1, maxLength: 255, pattern: PLAIN_NAME }),
+  username: Type.String({ minLength: 1, maxLength: 255, pattern: USERNAME }),
   email: Type.String({ minLength: 3, maxLength: 255, pattern: '^[^@\\s]+@[^@\\s]+$' }),
-  realname: Type.String({ minLength: 1, maxLength: 255, pattern: PLAIN_NAME }),
+  realname: Type.String({ minLength: 1, maxLength: 255, pattern: REALNAME }),
   password: Type.String({ minLength: 1, maxLength: 1024 }),
   comment: Type.String({ maxLength: 30, default: '' }),
 });
@@ -22,7 +24,7 @@ export const PasswordChange = HarborBody({
 
 export const SysadminChange = HarborBody({ sysadmin_flag: Type.Boolean() });
 
-export const UserParams = Type.Object({ user_id: IdParams.properties.id });
+export const UserParams = Type.Object({ user_id: Id });
 
 export const UserList = Type.Object({ ...PageQuery.properties, q: Type.Optional(Type.String()) });
 export const UserSearch = Type.Object({

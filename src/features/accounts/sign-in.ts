@@ -3,12 +3,14 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { clock } from '../../lib/clock.ts';
 import { Refusal } from '../../lib/errors.ts';
 import { LruMap } from '../../lib/lru-map.ts';
+import { networkOf } from '../../lib/network-of.ts';
+import type { Db } from '../../platform/db/connect.ts';
 import type { Platform } from '../../platform/index.ts';
 import type { SignedInUser } from '../access/index.ts';
 import { verifyPassword } from './password.ts';
 import * as store from './store.ts';
 
-/** Failures are counted for the account at one address, and for the address whatever the account. */
+/** Failures are counted for the account at one address (IPv6: network), and for the address whatever the account. */
 const ACCOUNT_POLICY = { free: 5, maxSeconds: 60 };
 const ADDRESS_POLICY = { free: 50, maxSeconds: 30 };
 
@@ -33,18 +35,16 @@ export async function signIn(
   const memory = hash === undefined ? undefined : memoryKey(hash, password);
   if (memory !== undefined && isRemembered(memory)) return toSignedIn(account!);
 
+  const network = networkOf(address);
   const subjects = [
-    `account:${username.slice(0, 255).toLowerCase()}@${address}`,
-    `address:${address}`,
+    `account:${username.slice(0, 255).toLowerCase()}@${network}`,
+    `address:${network}`,
   ].map((subject) => subject.replaceAll('\0', '')) as [string, string];
-  const seconds = await store.findBlockedSeconds(db, subjects);
-  if (seconds > 0) {
-    metrics.signIns.inc({ result: 'blocked' });
-    throw new Refusal('TOOMANYREQUESTS', `too many failed sign-ins; try again in ${seconds} s`, {
-      headers: { 'retry-after': String(seconds) },
-    });
-  }
-  if (!(await verifyPassword(password, hash))) {
+  await requireNotBlocked({ db, metrics }, subjects);
+  const isRight = await verifyPassword(password, hash);
+  // Many may have been tried at once: behind the free ones nobody learns which of them was right.
+  await requireNotBlocked({ db, metrics }, subjects);
+  if (!isRight) {
     await store.recordFailure(db, subjects[0], ACCOUNT_POLICY);
     await store.recordFailure(db, subjects[1], ADDRESS_POLICY);
     metrics.signIns.inc({ result: 'refused' });
@@ -56,8 +56,31 @@ export async function signIn(
   return toSignedIn(account!);
 }
 
-function toSignedIn({ id, username, is_sysadmin }: store.User): SignedInUser {
-  return { id, username, isSysadmin: is_sysadmin };
+async function requireNotBlocked(
+  { db, metrics }: Pick<Platform, 'db' | 'metrics'>,
+  subjects: string[],
+): Promise<void> {
+  const seconds = await store.findBlockedSeconds(db, subjects);
+  if (seconds === 0) return;
+  metrics.signIns.inc({ result: 'blocked' });
+  throw new Refusal('TOOMANYREQUESTS', `too many failed sign-ins; try again in ${seconds} s`, {
+    headers: { 'retry-after': String(seconds) },
+  });
+}
+
+/** The user as they are now; undefined when they are gone. */
+export async function findSignedInUser(db: Db, id: number): Promise<SignedInUser | undefined> {
+  const user = await store.findUser(db, id);
+  return user && toSignedIn(user);
+}
+
+function toSignedIn(user: store.User): SignedInUser {
+  return {
+    id: user.id,
+    username: user.username,
+    isSysadmin: user.is_sysadmin,
+    passwordChangedAt: user.password_changed_at,
+  };
 }
 
 /** The stored hash is part of the key: a changed password is forgotten at once. */

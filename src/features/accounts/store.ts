@@ -11,6 +11,7 @@ export interface User {
   realname: string;
   comment: string;
   is_sysadmin: boolean;
+  password_changed_at: Date;
   created_at: Date;
   updated_at: Date;
 }
@@ -22,9 +23,13 @@ const COLUMNS = [
   'realname',
   'comment',
   'is_sysadmin',
+  'password_changed_at',
   'created_at',
   'updated_at',
 ] as const;
+
+/** Names and what they are compared with are lowered alike: only A to Z, whatever the database's locale. */
+const lower = (name: string) => sql<string>`lower(${name} collate "C")`;
 
 const selectUsers = (db: Db) => db.selectFrom('user_account').where('deleted_at', 'is', null);
 
@@ -34,7 +39,7 @@ export async function findUser(db: Db, id: number): Promise<User | undefined> {
 
 export async function findUserByName(db: Db, username: string): Promise<User | undefined> {
   return selectUsers(db)
-    .where(sql`lower(username)`, '=', username.toLowerCase())
+    .where(sql`lower(username)`, '=', lower(username))
     .select(COLUMNS)
     .executeTakeFirst();
 }
@@ -46,16 +51,23 @@ export async function findCredential(
 ): Promise<(User & { password_hash: string | null }) | undefined> {
   const query = selectUsers(db).select([...COLUMNS, 'password_hash']);
   if ('id' in key) return query.where('id', '=', key.id).executeTakeFirst();
-  return query.where(sql`lower(username)`, '=', key.username.toLowerCase()).executeTakeFirst();
+  return query.where(sql`lower(username)`, '=', lower(key.username)).executeTakeFirst();
+}
+
+export interface UserFilter {
+  name?: string | undefined;
+  /** Part of the name, in any case. */
+  part?: string | undefined;
 }
 
 export async function listUsers(
   db: Db,
-  { name, limit, offset }: { name?: string | undefined; limit: number; offset: number },
+  { name, part, limit, offset }: UserFilter & { limit: number; offset: number },
 ): Promise<{ users: User[]; total: number }> {
   let query = selectUsers(db);
-  if (name !== undefined) {
-    query = query.where(sql<boolean>`position(lower(${name}) in lower(username)) > 0`);
+  if (name !== undefined) query = query.where('username', '=', name);
+  if (part !== undefined) {
+    query = query.where(sql<boolean>`position(${lower(part)} in lower(username)) > 0`);
   }
   const users = await query
     .select(COLUMNS)

@@ -51,7 +51,7 @@ export const memberRoutes: Routes = (app, { db }) => {
         user_id,
         role: toRole(request.body.role_id),
       });
-      return reply.code(201).header('location', `${request.originalUrl}/${id}`).send(null);
+      return reply.code(201).header('location', `${request.url}/${id}`).send(null);
     },
   );
 

@@ -74,7 +74,7 @@ export const projectRoutes: Routes = (app, { db }) => {
         return project_id;
       });
       const wantsName = request.headers['x-resource-name-in-location'] === 'true';
-      const location = `${request.originalUrl}/${wantsName ? project_name : id}`;
+      const location = `${request.url}/${wantsName ? project_name : id}`;
       return reply.code(201).header('location', location).send(null);
     },
   );

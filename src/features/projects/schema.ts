@@ -1,6 +1,6 @@
 import Type from 'typebox';
 
-import { HarborBody, IdParams, Reply } from '../../platform/http/harbor-body.ts';
+import { HarborBody, Id, Reply } from '../../platform/http/harbor-body.ts';
 import { PageQuery } from '../../platform/http/paging.ts';
 
 /** Metadata values are strings in Harbor's API. */
@@ -42,13 +42,13 @@ export const ProjectReply = Reply({
   metadata: Type.Object({ public: Type.String() }),
 });
 
-const RoleId = Type.Integer({ minimum: 1, maximum: 5 });
+const RoleId = Type.Integer({ minimum: 1, maximum: 5 }); // else 400, as all rules about bodies
 
 export const MemberCreation = HarborBody({
   role_id: RoleId,
   member_user: Type.Object(
     {
-      user_id: Type.Optional(Type.Integer()),
+      user_id: Type.Optional(Id),
       username: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
     },
     { additionalProperties: false },
@@ -57,7 +57,7 @@ export const MemberCreation = HarborBody({
 export const MemberChange = HarborBody({ role_id: RoleId });
 export const MemberParams = Type.Object({
   ...ProjectParams.properties,
-  mid: IdParams.properties.id,
+  mid: Id,
 });
 export const MemberList = Type.Object({
   ...PageQuery.properties,

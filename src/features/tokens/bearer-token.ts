@@ -16,7 +16,8 @@ const LEEWAY_SECONDS = 30;
 
 /** What a token says, beside the registered claims. */
 interface Claims extends JWTPayload {
-  user?: SignedInUser;
+  /** Whose it is, and as whom they got it: it is worthless once that has changed. */
+  user?: { id: number; is_sysadmin: boolean; password_changed_at: number };
   access: { type: 'repository'; name: string; project_id: number; actions: string[] }[];
   catalog?: true;
 }
@@ -32,14 +33,17 @@ export interface BearerTokens {
   verify(token: string): Promise<Caller>;
 }
 
+/** The user with this id as they are now; undefined when they are gone. */
+export type FindOwner = (id: number) => Promise<SignedInUser | undefined>;
+
 export function createBearerTokens(
   keys: SigningKeys,
-  { lifetimeSeconds }: { lifetimeSeconds: number },
+  { lifetimeSeconds, findOwner }: { lifetimeSeconds: number; findOwner: FindOwner },
 ): BearerTokens {
   // Verified once and remembered until it expires.
-  const verified = new LruMap<string, { caller: Caller; until: number }>(20_000);
+  const verified = new LruMap<string, Claims>(20_000);
 
-  async function verifyAfresh(token: string) {
+  async function verifyAfresh(token: string): Promise<Claims> {
     const { kid, alg, typ, crit, jwk, x5c, jku, x5u } = decodeProtectedHeader(token);
     if (alg !== 'ES256' || typ !== 'JWT' || kid === undefined || crit !== undefined) {
       throw invalid();
@@ -57,8 +61,25 @@ export function createBearerTokens(
       requiredClaims: ['exp', 'iat', 'nbf', 'sub'],
       maxTokenAge: lifetimeSeconds + LEEWAY_SECONDS,
       clockTolerance: LEEWAY_SECONDS,
+      currentDate: clock.now(),
     });
-    return { caller: toCaller(payload), until: payload.exp! * 1000 };
+    return payload;
+  }
+
+  async function readClaims(token: string): Promise<Claims> {
+    const hash = createHash('sha256').update(token).digest('base64');
+    const remembered = verified.get(hash);
+    if (remembered !== undefined && remembered.exp! * 1000 > clock.now().getTime()) {
+      return remembered;
+    }
+    try {
+      const claims = await verifyAfresh(token);
+      verified.set(hash, claims);
+      return claims;
+    } catch (cause) {
+      if (isAboutTheToken(cause)) throw invalid(cause);
+      throw cause;
+    }
   }
 
   return {
@@ -79,19 +100,11 @@ export function createBearerTokens(
     },
 
     async verify(token) {
-      const hash = createHash('sha256').update(token).digest('base64');
-      const remembered = verified.get(hash);
-      if (remembered !== undefined && remembered.until > clock.now().getTime()) {
-        return remembered.caller;
-      }
-      try {
-        const fresh = await verifyAfresh(token);
-        verified.set(hash, fresh);
-        return fresh.caller;
-      } catch (cause) {
-        if (isAboutTheToken(cause)) throw invalid(cause);
-        throw cause;
-      }
+      const claims = await readClaims(token);
+      if (claims.user === undefined) return toCaller(claims);
+      const owner = await findOwner(claims.user.id);
+      if (owner === undefined || !isOfOwner(claims.user, owner)) throw invalid();
+      return { user: owner, ...toCaller(claims) };
     },
   };
 }
@@ -112,9 +125,22 @@ function invalid(cause?: Error): Refusal {
   );
 }
 
-function toClaims(caller: Caller): Claims {
+/** A change of password, or of an administrator's rights, ends the tokens from before. */
+function isOfOwner(claim: Claims['user'] & {}, owner: SignedInUser): boolean {
+  return (
+    claim.is_sysadmin === owner.isSysadmin &&
+    claim.password_changed_at === owner.passwordChangedAt.getTime()
+  );
+}
+
+function toClaims({ user, ...caller }: Caller): Claims {
+  const owner = user && {
+    id: user.id,
+    is_sysadmin: user.isSysadmin,
+    password_changed_at: user.passwordChangedAt.getTime(),
+  };
   return {
-    ...(caller.user === undefined ? {} : { user: caller.user }),
+    ...(owner === undefined ? {} : { user: owner }),
     access: (caller.grants ?? []).map(({ repository, projectId, actions }) => ({
       type: 'repository',
       name: repository,
@@ -127,7 +153,6 @@ function toClaims(caller: Caller): Claims {
 
 function toCaller(claims: Claims): Caller {
   return {
-    ...(claims.user === undefined ? {} : { user: claims.user }),
     grants: claims.access.map(({ name, project_id, actions }) => ({
       repository: name,
       projectId: project_id,

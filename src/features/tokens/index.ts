@@ -1,3 +1,4 @@
 export { createBearerTokens, SERVICE, type BearerTokens } from './bearer-token.ts';
 export { tokenRoutes } from './routes.ts';
 export { createSigningKeys } from './signing-keys.ts';
+export { createTokenOwners } from './token-owners.ts';

@@ -19,12 +19,13 @@ export async function issueRefreshToken(
     token_hash: hash(token),
     user_id: user.id,
     client_id: clientId,
+    password_changed_at: user.passwordChangedAt,
     lifetimeDays: config.tokens.refresh_lifetime_days,
   });
   return token;
 }
 
-/** Who the token belongs to; 401 when it is unknown, expired, or older than the owner's password. */
+/** Who the token belongs to; 401 when it is unknown, expired, or the owner's password has changed. */
 export async function redeemRefreshToken(
   { db }: Pick<Platform, 'db'>,
   token: string,
@@ -36,5 +37,10 @@ export async function redeemRefreshToken(
       'unauthorized: the refresh token is not valid; sign in again',
     );
   }
-  return { id: owner.id, username: owner.username, isSysadmin: owner.is_sysadmin };
+  return {
+    id: owner.id,
+    username: owner.username,
+    isSysadmin: owner.is_sysadmin,
+    passwordChangedAt: owner.password_changed_at,
+  };
 }

@@ -45,12 +45,18 @@ export async function addSigningKey(
 
 export async function insertRefreshToken(
   db: Db,
-  token: { token_hash: Buffer; user_id: number; client_id: string; lifetimeDays: number },
+  token: {
+    token_hash: Buffer;
+    user_id: number;
+    client_id: string;
+    password_changed_at: Date;
+    lifetimeDays: number;
+  },
 ): Promise<void> {
   await sql`
     with expired as (delete from refresh_token where expires_at < now())
-    insert into refresh_token (token_hash, user_id, client_id, expires_at)
-    values (${token.token_hash}, ${token.user_id}, ${token.client_id},
+    insert into refresh_token (token_hash, user_id, client_id, password_changed_at, expires_at)
+    values (${token.token_hash}, ${token.user_id}, ${token.client_id}, ${token.password_changed_at},
             now() + make_interval(days => ${token.lifetimeDays}))`.execute(db);
 }
 
@@ -58,17 +64,18 @@ export interface RefreshTokenOwner {
   id: number;
   username: string;
   is_sysadmin: boolean;
+  password_changed_at: Date;
 }
 
-/** The owner of a refresh token that is valid and younger than the owner's last change of password. */
+/** The owner of a refresh token that is valid and was made with the password the owner still has. */
 export async function findRefreshTokenOwner(
   db: Db,
   tokenHash: Buffer,
 ): Promise<RefreshTokenOwner | undefined> {
   const { rows } = await sql<RefreshTokenOwner>`
-    select u.id, u.username, u.is_sysadmin
+    select u.id, u.username, u.is_sysadmin, u.password_changed_at
     from refresh_token t join user_account u on u.id = t.user_id
     where t.token_hash = ${tokenHash} and t.expires_at > now()
-      and u.deleted_at is null and t.created_at >= u.password_changed_at`.execute(db);
+      and u.deleted_at is null and t.password_changed_at = u.password_changed_at`.execute(db);
   return rows[0];
 }

@@ -136,6 +136,7 @@ export interface RefreshToken {
   client_id: string;
   created_at: Generated<Date>;
   expires_at: Date;
+  password_changed_at: Date;
   token_hash: Buffer;
   user_id: number;
 }
