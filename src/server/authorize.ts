@@ -64,7 +64,8 @@ async function authorizeRepository(
     request.scope = scope;
     return;
   }
-  const who = isAsked ? 'your credentials do not allow it' : 'authentication required';
+  const who =
+    caller.user === undefined ? 'authentication required' : 'your credentials do not allow it';
   throw new Refusal('UNAUTHORIZED', `${action} on the repository ${text}: ${who}`, {
     detail: wantedAccess(request),
   });
