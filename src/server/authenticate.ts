@@ -12,6 +12,7 @@ export async function authenticate(
   tokens: BearerTokens,
   request: FastifyRequest,
 ): Promise<Caller> {
+  request.caller = ANONYMOUS; // as whom a refused request is logged
   const header = request.headers.authorization;
   const { ownCredentials } = request.routeOptions.config;
   if (header === undefined || ownCredentials === true) return ANONYMOUS;

@@ -73,7 +73,7 @@ export const userRoutes: Routes = (app, { db }) => {
         ...user,
         password_hash: await hashPassword(password),
       });
-      return reply.code(201).header('location', `${request.url}/${id}`).send(null);
+      return reply.code(201).header('location', `${request.url}/${id}`).send(undefined);
     },
   );
 
@@ -136,7 +136,7 @@ export const userRoutes: Routes = (app, { db }) => {
         );
       }
       await store.updatePassword(db, id, await hashPassword(new_password));
-      return reply.send(null);
+      return reply.send(undefined);
     },
   );
 
@@ -158,7 +158,7 @@ export const userRoutes: Routes = (app, { db }) => {
       if (!(await store.updateSysadmin(db, user_id, request.body.sysadmin_flag))) {
         throw notFound('user', user_id);
       }
-      return reply.send(null);
+      return reply.send(undefined);
     },
   );
 
@@ -177,7 +177,7 @@ export const userRoutes: Routes = (app, { db }) => {
       const { user_id } = request.params;
       requireOther(request.caller.user!, user_id, 'deleted');
       if (!(await store.deleteUser(db, user_id))) throw notFound('user', user_id);
-      return reply.send(null);
+      return reply.send(undefined);
     },
   );
 

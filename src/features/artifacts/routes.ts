@@ -70,7 +70,7 @@ export const repositoryRoutes: Routes = (app, { db }) => {
         { actor: callerName(caller), client: headers['user-agent'] ?? '' },
       );
       if (!isDeleted) throw notFound('repository', name);
-      return reply.send(null);
+      return reply.send(undefined);
     },
   );
 };

@@ -51,7 +51,7 @@ export const memberRoutes: Routes = (app, { db }) => {
         user_id,
         role: toRole(request.body.role_id),
       });
-      return reply.code(201).header('location', `${request.url}/${id}`).send(null);
+      return reply.code(201).header('location', `${request.url}/${id}`).send(undefined);
     },
   );
 
@@ -93,7 +93,7 @@ export const memberRoutes: Routes = (app, { db }) => {
         toRole(body.role_id),
       );
       if (!isThere) throw notFound('member', params.mid);
-      return reply.send(null);
+      return reply.send(undefined);
     },
   );
 
@@ -112,7 +112,7 @@ export const memberRoutes: Routes = (app, { db }) => {
       if (!(await access.deleteMember(db, standing!.id, params.mid))) {
         throw notFound('member', params.mid);
       }
-      return reply.send(null);
+      return reply.send(undefined);
     },
   );
 

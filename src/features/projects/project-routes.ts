@@ -75,7 +75,7 @@ export const projectRoutes: Routes = (app, { db }) => {
       });
       const wantsName = request.headers['x-resource-name-in-location'] === 'true';
       const location = `${request.url}/${wantsName ? project_name : id}`;
-      return reply.code(201).header('location', location).send(null);
+      return reply.code(201).header('location', location).send(undefined);
     },
   );
 
@@ -114,7 +114,7 @@ export const projectRoutes: Routes = (app, { db }) => {
       if (isPublic !== undefined) {
         await store.updateProject(db, standing!.id, { is_public: isPublic === 'true' });
       }
-      return reply.send(null);
+      return reply.send(undefined);
     },
   );
 
@@ -131,7 +131,7 @@ export const projectRoutes: Routes = (app, { db }) => {
     },
     async ({ standing }, reply) => {
       await store.deleteProject(db, standing!.id);
-      return reply.send(null);
+      return reply.send(undefined);
     },
   );
 };

@@ -8,8 +8,8 @@ export const HarborBody = <T extends TProperties>(properties: T) =>
 export const Reply = <T extends TProperties>(properties: T) =>
   Type.Partial(Type.Object(properties));
 
-/** Harbor's reply to what made or changed something: no body. */
-export const NoBody = Type.Null();
+/** Harbor's reply to what made or changed something: no body, which is `undefined`; null is a body. */
+export const NoBody = Type.Unsafe<undefined>(Type.Null());
 
 /** An id of any row. */
 export const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
