@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict';
+import { createHook } from 'node:async_hooks';
+import { test, type TestContext } from 'node:test';
+
+import { basic } from '../../../test/harness/client.ts';
+import { ADMIN_PASSWORD, PASSWORD, startApp, type TestApp } from '../../../test/harness.ts';
+import { clock } from '../../lib/clock.ts';
+
+const CURRENT = '/api/v2.0/users/current';
+
+const signIn = ({ app }: TestApp, name: string, password: string, remoteAddress = '192.0.2.1') =>
+  app.inject({ url: CURRENT, headers: { authorization: basic(name, password) }, remoteAddress });
+
+/** Counts how often a password is hashed. */
+function countHashes(t: TestContext): () => number {
+  let count = 0;
+  const hook = createHook({
+    init(_id, type) {
+      if (type === 'ARGON2REQUEST') count += 1;
+    },
+  }).enable();
+  t.after(() => hook.disable());
+  return () => count;
+}
+
+const WRONG: [what: string, authorization: string][] = [
+  ['a wrong password', basic('admin', 'Wr0ngPassword')],
+  ['a user who does not exist', basic('nobody', ADMIN_PASSWORD)],
+  ['no password', basic('admin', '')],
+  ['no name', basic('', ADMIN_PASSWORD)],
+  ['no colon', `Basic ${Buffer.from('admin').toString('base64')}`],
+  ['NUL in the name', basic('admin\0', ADMIN_PASSWORD)],
+  ['NUL in the password', basic('admin', `${ADMIN_PASSWORD}\0`)],
+  ['a very long name', basic('a'.repeat(10_000), ADMIN_PASSWORD)],
+  ['a very long password', basic('admin', 'a'.repeat(10_000))],
+  ['a pattern for a name', basic('adm%', ADMIN_PASSWORD)],
+  ['a quote in the name', basic("admin' --", ADMIN_PASSWORD)],
+  ['nothing', ''],
+  ['only a scheme', 'Basic'],
+  ['a scheme and a blank', 'Basic '],
+  ['no base64', 'Basic §§§'],
+  ['another scheme', `Digest ${Buffer.from(`admin:${ADMIN_PASSWORD}`).toString('base64')}`],
+  ['two credentials', `${basic('admin', ADMIN_PASSWORD)}, ${basic('admin', ADMIN_PASSWORD)}`],
+  ['a bearer token where there are none', 'Bearer abc'],
+];
+
+test('wrong and malformed credentials are refused, also where anyone may come in', async (t) => {
+  const { app } = await startApp(t);
+
+  for (const [index, [what, authorization]] of WRONG.entries()) {
+    for (const url of [CURRENT, '/api/v2.0/projects']) {
+      const remoteAddress = `192.0.2.${index}`;
+      const reply = await app.inject({ url, headers: { authorization }, remoteAddress });
+
+      assert.equal(reply.statusCode, 401, what);
+      assert.equal(reply.json().errors[0].code, 'UNAUTHORIZED', what);
+      assert.equal(reply.headers['www-authenticate'], 'Basic realm="roadstead"', what);
+    }
+  }
+});
+
+const PASSWORDS = [
+  'Aa1:with:colons:',
+  ':Aa1Aa1Aa1:',
+  'Pässwört1€🚢',
+  ' Aa1 blanks ',
+  'Aa1\t"\\\'`$',
+];
+
+test('a password may hold colons, blanks, quotes and letters of any script', async (t) => {
+  const started = await startApp(t);
+
+  for (const [index, password] of PASSWORDS.entries()) {
+    const username = `user${index}`;
+    const user = { username, realname: 'x', email: `${index}@example.com`, password };
+    await started.as('admin').post('/api/v2.0/users', user);
+
+    assert.equal((await signIn(started, username, password)).statusCode, 200, password);
+    assert.equal((await signIn(started, username, `${password} `)).statusCode, 401, password);
+  }
+});
+
+test('the name is written in any case; letters beyond ASCII count as they are', async (t) => {
+  const started = await startApp(t);
+  await started.createUser('ann');
+  await started.createUser('Änne');
+
+  assert.equal((await signIn(started, 'ANN', PASSWORD)).statusCode, 200);
+  assert.equal((await signIn(started, 'Änne', PASSWORD)).statusCode, 200);
+  assert.equal((await signIn(started, 'änne', PASSWORD)).statusCode, 401);
+});
+
+test('a wrong password costs one hash, whether the user exists or not', async (t) => {
+  const started = await startApp(t);
+  await started.createUser('ann');
+  const hashes = countHashes(t);
+  const cost = async (name: string, password: string) => {
+    const before = hashes();
+    await signIn(started, name, password);
+    return hashes() - before;
+  };
+
+  assert.equal(await cost('ann', 'Wr0ngPassword'), 1);
+  assert.equal(await cost('nobody', 'Wr0ngPassword'), 1);
+  assert.equal(await cost('nobody\0', 'Wr0ngPassword'), 1);
+});
+
+test('a right password is hashed once in five minutes', async (t) => {
+  const started = await startApp(t);
+  await started.createUser('ann');
+  const hashes = countHashes(t);
+
+  for (let index = 0; index < 5; index += 1) await signIn(started, 'ann', PASSWORD);
+  const afterFive = hashes();
+  const later = new Date(clock.now().getTime() + 5 * 60_000 + 1);
+  t.mock.method(clock, 'now', () => later);
+  await signIn(started, 'ann', PASSWORD);
+
+  assert.equal(afterFive, 1);
+  assert.equal(hashes(), 2);
+});
+
+test('a remembered password ends with the change of it', async (t) => {
+  const started = await startApp(t);
+  await started.createUser('ann');
+  const { user_id } = (await signIn(started, 'ann', PASSWORD)).json();
+  const change = { old_password: PASSWORD, new_password: 'Passw0rdOther' };
+
+  await started.as('ann').put(`/api/v2.0/users/${user_id}/password`, change);
+
+  assert.equal((await signIn(started, 'ann', PASSWORD)).statusCode, 401);
+  assert.equal((await signIn(started, 'ann', 'Passw0rdOther')).statusCode, 200);
+});
+
+test('after five wrong passwords the account waits at that address, and only there', async (t) => {
+  const started = await startApp(t);
+  await started.createUser('ann');
+  await started.createUser('bob');
+  const statuses = [];
+
+  for (let index = 0; index < 7; index += 1) {
+    statuses.push((await signIn(started, 'ann', `Wr0ng${index}`)).statusCode);
+  }
+  const right = await signIn(started, 'Ann', PASSWORD);
+  const elsewhere = await signIn(started, 'ann', PASSWORD, '192.0.2.2');
+  const other = await signIn(started, 'bob', PASSWORD);
+
+  assert.deepEqual(statuses, [401, 401, 401, 401, 401, 401, 429]);
+  assert.equal(right.statusCode, 429);
+  assert.match(String(right.headers['retry-after']), /^[1-9]\d*$/);
+  assert.equal(right.json().errors[0].code, 'TOO_MANY_REQUEST');
+  assert.equal(elsewhere.statusCode, 200);
+  assert.equal(other.statusCode, 200);
+});
+
+test('an address waits after fifty wrong passwords, whatever the accounts', async (t) => {
+  const started = await startApp(t);
+  await started.createUser('ann');
+  const network = (index: number) => `2001:db8::${index.toString(16)}`;
+  for (let index = 0; index < 51; index += 1) {
+    await signIn(started, `user${index}`, 'Wr0ngPassword', network(index));
+  }
+
+  const same = await signIn(started, 'ann', PASSWORD, network(1000));
+  const another = await signIn(started, 'ann', PASSWORD, '2001:db8:0:1::1');
+
+  assert.equal(same.statusCode, 429);
+  assert.equal(another.statusCode, 200);
+});
+
+test('of many passwords tried at once, few are answered', async (t) => {
+  const started = await startApp(t);
+  await started.createUser('ann');
+  const tries = Array.from({ length: 30 }, (_, index) =>
+    index === 29 ? PASSWORD : `Wr0ng${index}`,
+  );
+
+  const replies = await Promise.all(tries.map((password) => signIn(started, 'ann', password)));
+
+  const statuses = replies.map((reply) => reply.statusCode);
+  assert.equal(statuses.at(-1), 429);
+  assert.ok(statuses.filter((status) => status === 401).length <= 10, statuses.join(' '));
+});
+
+test('the own password is changed by whoever knows the old one', async (t) => {
+  const { as, createUser } = await startApp(t);
+  await createUser('ann');
+  const { user_id } = (await as('ann').get(CURRENT)).json();
+  const change = async (body: object, name = 'ann') => {
+    const reply = await as(name).put(`/api/v2.0/users/${user_id}/password`, body);
+    return reply.statusCode;
+  };
+  const new_password = 'Passw0rdOther';
+
+  assert.equal(await change({ new_password }), 403);
+  assert.equal(await change({ old_password: 'Wr0ngPassword', new_password }), 403);
+  assert.equal(await change({ old_password: PASSWORD, new_password: 'weak' }), 400);
+  assert.equal(await change({ old_password: PASSWORD, new_password: PASSWORD }), 400);
+  assert.equal(await change({ old_password: PASSWORD }), 400);
+  assert.equal(await change({ old_password: PASSWORD, new_password: ['x'] }), 422);
+  assert.equal(await change({ new_password }, 'admin'), 200);
+  assert.equal(await change({ old_password: new_password, new_password: PASSWORD }), 401);
+});
+
+test('an administrator too needs the old password to change their own', async (t) => {
+  const { as } = await startApp(t);
+
+  const reply = await as('admin').put('/api/v2.0/users/1/password', {
+    new_password: 'Passw0rdOther',
+  });
+
+  assert.equal(reply.statusCode, 403);
+});
