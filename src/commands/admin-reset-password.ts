@@ -1,15 +1,18 @@
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 
 import {
   findUserByName,
   generatePassword,
   hashPassword,
-  requireStrongPassword,
   updatePassword,
 } from '../features/accounts/index.ts';
 import { writePrivateFile } from '../lib/write-private-file.ts';
-import { readConfig } from '../platform/config/index.ts';
-import { ADMIN } from '../server/process/first-password.ts';
+import { readConfig, toConfig } from '../platform/config/index.ts';
+import type { Db } from '../platform/db/connect.ts';
+import { isUndefinedTable } from '../platform/db/errors.ts';
+import { checkConfig } from '../server/process/check-config.ts';
+import { ADMIN, passwordFile } from '../server/process/first-password.ts';
+import { makeDataFolder } from '../server/process/primary.ts';
 import type { Command } from './command.ts';
 import { withDatabase } from './with-database.ts';
 
@@ -19,23 +22,33 @@ export const adminResetPassword: Command = {
     'give admin a new password: ROADSTEAD_ADMIN_PASSWORD, or a generated one; the server may run',
 
   async run() {
-    const config = readConfig();
-    const password = config.admin_password ?? generatePassword();
-    requireStrongPassword(password);
-    await withDatabase(async (db) => {
-      const admin = await findUserByName(db, ADMIN);
-      if (admin === undefined) {
-        throw new Error('there is no account admin; start the server once first');
-      }
+    const config = toConfig(readConfig());
+    await checkConfig(config);
+    const given = config.admin_password?.reveal();
+    const password = given ?? generatePassword();
+    await withDatabase(config, async (db) => {
+      const admin = await findAdmin(db);
       await updatePassword(db, admin.id, await hashPassword(password));
     });
-    if (config.admin_password !== undefined) {
+    const file = passwordFile(config);
+    if (given === undefined) {
+      makeDataFolder(config);
+      writePrivateFile(file, `${password}\n`);
+      console.log(`admin has the password ${password} now (also in ${file}).`);
+    } else {
+      rmSync(file, { force: true }); // what it holds is not the password any more
       console.log('admin has the password of the configuration now.');
-      return 0;
     }
-    const file = join(config.data, 'admin-password');
-    writePrivateFile(file, `${password}\n`);
-    console.log(`admin has the password ${password} now (also in ${file}).`);
     return 0;
   },
 };
+
+async function findAdmin(db: Db) {
+  try {
+    const admin = await findUserByName(db, ADMIN);
+    if (admin !== undefined) return admin;
+  } catch (cause) {
+    if (!isUndefinedTable(cause)) throw cause;
+  }
+  throw new Error('there is no account admin yet; start the server once first');
+}

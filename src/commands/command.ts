@@ -3,5 +3,5 @@ export interface Command {
   name: string;
   summary: string;
   /** Answers the exit code. */
-  run(words: string[]): Promise<number>;
+  run(): Promise<number>;
 }

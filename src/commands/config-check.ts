@@ -1,4 +1,5 @@
-import { readConfig } from '../platform/config/index.ts';
+import { readConfig, toConfig } from '../platform/config/index.ts';
+import { checkConfig } from '../server/process/check-config.ts';
 import type { Command } from './command.ts';
 
 export const configCheck: Command = {
@@ -6,7 +7,7 @@ export const configCheck: Command = {
   summary: 'say whether the configuration is right, without starting anything',
 
   async run() {
-    readConfig();
+    await checkConfig(toConfig(readConfig()));
     console.log('The configuration is right.');
     return 0;
   },

@@ -1,3 +1,4 @@
+import { readConfig, toConfig } from '../platform/config/index.ts';
 import { migrate } from '../platform/db/migrate.ts';
 import type { Command } from './command.ts';
 import { withDatabase } from './with-database.ts';
@@ -7,7 +8,7 @@ export const migrateCommand: Command = {
   summary: 'bring the database to this version (the server does it at start, too)',
 
   async run() {
-    const applied = await withDatabase((db) => migrate(db));
+    const applied = await withDatabase(toConfig(readConfig()), (db) => migrate(db));
     console.log(
       applied.length === 0 ? 'The database is up to date.' : `Applied: ${applied.join(', ')}`,
     );

@@ -8,21 +8,28 @@ export const serverCommand: Command = {
   summary: 'run the registry on this machine',
 
   async run() {
-    const { promise: stopped, resolve } = Promise.withResolvers<number>();
-    const running: { server?: RunningServer; signals: number } = { signals: 0 };
-    const stop = () => void running.server?.stop().then(() => resolve(0));
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.on(signal, () => {
-        running.signals += 1;
-        if (running.signals > 1) running.server?.stopNow();
-        else stop();
-      });
-    }
+    const stopping = new AbortController();
+    const { promise: stopped, resolve } = Promise.withResolvers<void>();
+    let server: RunningServer | undefined;
+    const receive = () => {
+      if (stopping.signal.aborted) server?.stopNow();
+      stopping.abort();
+      resolve();
+    };
+    process.on('SIGINT', receive).on('SIGTERM', receive);
     const begin = performance.now();
-    running.server = await startServer(readConfig());
-    // A signal may have come while it started.
-    if (running.signals > 0) stop();
-    else console.error(welcome(running.server, (performance.now() - begin) / 1000));
-    process.exit(await stopped);
+    try {
+      server = await startServer(readConfig(), stopping.signal);
+    } catch (error) {
+      // Ctrl-C ends the helpers of a start, too; that they failed is no news then.
+      if (stopping.signal.aborted) return 0;
+      throw error;
+    }
+    if (!stopping.signal.aborted) {
+      console.error(welcome(server, (performance.now() - begin) / 1000));
+    }
+    await stopped;
+    await server.stop();
+    process.exit(0);
   },
 };

@@ -2,12 +2,15 @@ import { networkInterfaces } from 'node:os';
 
 import type { RunningServer } from '../server/process/primary.ts';
 
-type Shown = Pick<RunningServer, 'config' | 'firstPassword'>;
+type Shown = Pick<RunningServer, 'config' | 'port' | 'firstPassword'>;
+
+const ANY = ['::', '0.0.0.0'];
+const LOOPBACK = ['127.0.0.1', '::1', 'localhost'];
 
 /** What a person types next. */
-export function welcome({ config, firstPassword }: Shown, seconds: number): string {
+export function welcome({ config, port, firstPassword }: Shown, seconds: number): string {
   const isTls = config.tls.certificate_file !== undefined;
-  const local = `localhost:${config.port}`;
+  const local = `${localHost(config.host)}:${port}`;
   const address = config.external_url?.replace(/^https?:\/\/|\/$/g, '') ?? local;
   const lines = [
     '',
@@ -21,10 +24,16 @@ export function welcome({ config, firstPassword }: Shown, seconds: number): stri
     `    docker push ${address}/library/IMAGE`,
   ];
   if (!isTls && config.external_url?.startsWith('https:') !== true) {
-    lines.push(...plainHttpLines(config));
+    lines.push(...plainHttpLines(config.host, port));
   }
   return [...lines, ''].join('\n');
 }
+
+function localHost(host: string): string {
+  return ANY.includes(host) || host === '127.0.0.1' ? 'localhost' : bracket(host);
+}
+
+const bracket = (host: string) => (host.includes(':') ? `[${host}]` : host);
 
 function passwordLines(firstPassword: RunningServer['firstPassword']): string[] {
   if (firstPassword?.generated === undefined) return [];
@@ -33,9 +42,10 @@ function passwordLines(firstPassword: RunningServer['firstPassword']): string[] 
 }
 
 /** Clients trust plain HTTP only on the loopback interface. */
-function plainHttpLines({ host, port }: RunningServer['config']): string[] {
-  if (['127.0.0.1', '::1', 'localhost'].includes(host)) return [];
-  const address = `${findAddress() ?? 'THIS-HOST'}:${port}`;
+function plainHttpLines(host: string, port: number): string[] {
+  if (LOOPBACK.includes(host)) return [];
+  const own = ANY.includes(host) ? findAddress() : host;
+  const address = `${bracket(own ?? 'THIS-HOST')}:${port}`;
   return [
     '',
     '  Warning: this is plain HTTP, passwords travel unencrypted. For HTTPS set ROADSTEAD_TLS_CERTIFICATE_FILE',

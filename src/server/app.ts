@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { SecureServerOptions, ServerHttp2Session } from 'node:http2';
+import { constants, type Http2SecureServer, type SecureServerOptions } from 'node:http2';
 
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import fastifySwagger from '@fastify/swagger';
@@ -18,6 +18,7 @@ import {
 } from '../features/tokens/index.ts';
 import { notFound } from '../lib/errors.ts';
 import { quote } from '../lib/quote.ts';
+import type { Config } from '../platform/config/index.ts';
 import type { App } from '../platform/http/routes.ts';
 import type { Platform } from '../platform/index.ts';
 import { authenticate } from './authenticate.ts';
@@ -25,7 +26,7 @@ import { authorize, requireDeclaredAccess } from './authorize.ts';
 import { collectMethods, refuseOtherMethods } from './method-not-allowed.ts';
 import { metricsRoutes, type CollectMetrics } from './metrics-routes.ts';
 import { createErrorHandler, toBody } from './reply-error.ts';
-import { observeRequests } from './observe-requests.ts';
+import { observeRequest } from './observe-requests.ts';
 import { rewriteUrl } from './rewrite-url.ts';
 import { apiRoutes, rootRoutes } from './routes.ts';
 import { compileValidator } from './validate.ts';
@@ -45,7 +46,7 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
   app.addHook('onRoute', requireDeclaredAccess);
   const methods = collectMethods(app);
   app.setErrorHandler(createErrorHandler({ externalUrl: config.external_url }));
-  observeRequests(app, platform);
+  app.addHook('onRequest', async (request, reply) => observeRequest(request, reply, platform));
 
   const tokens = createBearerTokens(createSigningKeys(platform), {
     lifetimeSeconds: config.tokens.lifetime_seconds,
@@ -78,11 +79,13 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
   return app;
 }
 
+const KEEP_ALIVE_MS = 75_000;
 /** How much a client may send before it hears from us; with the default of 64 KiB uploads crawl. */
 const HTTP2_WINDOW_BYTES = 8 * 1024 * 1024;
 const HTTP2_SETTINGS = { initialWindowSize: HTTP2_WINDOW_BYTES, maxFrameSize: 256 * 1024 };
 
-function makeFastify({ config, log }: Platform, { tls }: AppOptions): App {
+function makeFastify(platform: Platform, { tls }: AppOptions): App {
+  const { config, log } = platform;
   const serverOptions: FastifyServerOptions = {
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -95,7 +98,7 @@ function makeFastify({ config, log }: Platform, { tls }: AppOptions): App {
     // A slow upload may take hours; one that stands still is ended by the connection's timeout.
     requestTimeout: 0,
     connectionTimeout: config.limits.idle_body_ms,
-    keepAliveTimeout: 75_000,
+    keepAliveTimeout: KEEP_ALIVE_MS,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 1024 },
@@ -116,10 +119,17 @@ function makeFastify({ config, log }: Platform, { tls }: AppOptions): App {
         ? { http2: true, https: { ...tls, allowHTTP1: true, settings: HTTP2_SETTINGS } }
         : { https: tls }),
   } as FastifyServerOptions) as FastifyInstance;
-  app.server.on('session', (session: ServerHttp2Session) =>
-    session.setLocalWindowSize(2 * HTTP2_WINDOW_BYTES),
-  );
+  if (tls?.http2 === true) tuneHttp2(app.server as unknown as Http2SecureServer, config);
   app.setValidatorCompiler(compileValidator);
   app.removeContentTypeParser('text/plain');
   return app.withTypeProvider<TypeBoxTypeProvider>();
+}
+
+/** What Fastify sets for servers of HTTP/1.1 only, and what HTTP/2 alone needs. */
+function tuneHttp2(server: Http2SecureServer, { limits }: Config): void {
+  Object.assign(server, { requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_MS });
+  server.on('session', (session) => session.setLocalWindowSize(2 * HTTP2_WINDOW_BYTES));
+  server.on('stream', (stream) =>
+    stream.setTimeout(limits.idle_body_ms, () => stream.close(constants.NGHTTP2_CANCEL)),
+  );
 }

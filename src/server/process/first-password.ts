@@ -1,11 +1,9 @@
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 import {
   generatePassword,
   hashPassword,
   hasPassword,
-  requireStrongPassword,
   setFirstPassword,
 } from '../../features/accounts/index.ts';
 import { writePrivateFile } from '../../lib/write-private-file.ts';
@@ -24,18 +22,20 @@ export async function giveFirstPassword(
   db: Db,
   config: Config,
 ): Promise<FirstPassword | undefined> {
-  const given = config.admin_password?.reveal();
-  if (given !== undefined) {
-    requireStrongPassword(given);
-    return (await setFirstPassword(db, ADMIN, await hashPassword(given))) ? {} : undefined;
-  }
   if (await hasPassword(db, ADMIN)) return undefined;
-  const password = generatePassword();
-  const file = join(config.data, 'admin-password');
-  // The file first: if this process dies now, the next start makes another pair.
-  writePrivateFile(file, `${password}\n`);
-  const isSet = await setFirstPassword(db, ADMIN, await hashPassword(password));
-  if (isSet) return { generated: { password, file } };
-  rmSync(file, { force: true }); // another node was quicker
-  return undefined;
+  const given = config.admin_password?.reveal();
+  const password = given ?? generatePassword();
+  const hash = await hashPassword(password);
+  const file = passwordFile(config);
+  // The file before the commit: if this process dies in between, the next start makes another pair. Inside the
+  // transaction: another node that starts now waits for it, and leaves the file alone.
+  const isSet = await db.transaction().execute(async (tx) => {
+    const isFirst = await setFirstPassword(tx, ADMIN, hash);
+    if (isFirst && given === undefined) writePrivateFile(file, `${password}\n`);
+    return isFirst;
+  });
+  if (!isSet) return undefined;
+  return given === undefined ? { generated: { password, file } } : {};
 }
+
+export const passwordFile = ({ data }: Config) => join(data, 'admin-password');

@@ -12,10 +12,14 @@ export interface WorkerStart {
 export type ToWorker =
   | { type: 'start'; start: WorkerStart }
   | { type: 'stop' }
-  | { type: 'metrics'; id: number; text: string };
+  /** The primary wants this worker's figures … */
+  | { type: 'report'; id: number }
+  /** … and answers with those of all; without a text when one of them did not report. */
+  | { type: 'metrics'; id: number; text: string | undefined };
 
 export type ToPrimary =
   | { type: 'ready' }
-  | { type: 'listening' }
+  | { type: 'listening'; port: number }
   | { type: 'failed'; message: string }
+  | { type: 'report'; id: number; figures: object[] }
   | { type: 'metrics'; id: number };

@@ -5,9 +5,11 @@ import { setTimeout } from 'node:timers/promises';
 import type { Config } from '../../platform/config/index.ts';
 import { connect, type DatabaseAddress, type Db } from '../../platform/db/connect.ts';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../platform/db/embedded/index.ts';
+import { waitForDatabase } from '../../platform/db/wait-for-database.ts';
 import type { Log } from '../../platform/log/index.ts';
 
 const RESTART_MS = 1000;
+const WAIT_MS = 30_000;
 
 export interface OpenDatabase {
   address: DatabaseAddress;
@@ -18,18 +20,42 @@ export interface OpenDatabase {
 }
 
 /** The external PostgreSQL of the configuration, or the embedded one, which is started and kept running. */
-export async function openDatabase(config: Config, log: Log): Promise<OpenDatabase> {
-  const embedded = config.database_url === undefined ? await keepEmbedded(config, log) : undefined;
-  const address = embedded?.address ?? { connectionString: config.database_url!.reveal() };
+export async function openDatabase(
+  config: Config,
+  log: Log,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<OpenDatabase> {
+  return config.database_url === undefined
+    ? openEmbedded(config, log)
+    : openExternal(config.database_url.reveal(), { config, log, signal });
+}
+
+async function openEmbedded(config: Config, log: Log): Promise<OpenDatabase> {
+  const { address, stop } = await keepEmbedded(config, log);
   const db = connectPrimary(address, config, log);
   return {
     address,
     db,
     async close() {
       await db.destroy();
-      await embedded?.stop();
+      await stop();
     },
   };
+}
+
+async function openExternal(
+  connectionString: string,
+  { config, log, signal }: { config: Config; log: Log; signal: AbortSignal },
+): Promise<OpenDatabase> {
+  const address = { connectionString };
+  const db = connectPrimary(address, config, log);
+  try {
+    await waitForDatabase(db, { log, timeoutMs: WAIT_MS, signal });
+  } catch (cause) {
+    await db.destroy();
+    throw cause;
+  }
+  return { address, db, close: () => db.destroy() };
 }
 
 export function connectPrimary(address: DatabaseAddress, config: Config, log: Log): Db {
@@ -45,13 +71,15 @@ export function connectPrimary(address: DatabaseAddress, config: Config, log: Lo
 async function keepEmbedded(config: Config, log: Log) {
   const dataDir = join(config.data, 'postgres');
   const stopping = new AbortController();
+  const { signal } = stopping;
   let postgres = await startEmbeddedPostgres({ dataDir, log });
+  const stopped = once(signal, 'abort');
   const kept = keep();
 
   async function keep(): Promise<void> {
     for (;;) {
-      const code = await Promise.race([postgres.exited, aborted(stopping.signal)]);
-      if (stopping.signal.aborted) return;
+      const code = await Promise.race([postgres.exited, stopped]);
+      if (signal.aborted) return;
       log.error({ code }, 'postgres ended, starting it again');
       await postgres.stop(); // gives back its lock
       postgres = await startAgain();
@@ -64,7 +92,7 @@ async function keepEmbedded(config: Config, log: Log) {
         return await startEmbeddedPostgres({ dataDir, log });
       } catch (error) {
         log.error({ err: error }, 'postgres not started');
-        if (stopping.signal.aborted) return postgres;
+        if (signal.aborted) return postgres;
         await setTimeout(RESTART_MS);
       }
     }
@@ -79,9 +107,4 @@ async function keepEmbedded(config: Config, log: Log) {
       await postgres.stop();
     },
   };
-}
-
-async function aborted(signal: AbortSignal): Promise<null> {
-  await once(signal, 'abort');
-  return null;
 }

@@ -8,30 +8,38 @@ import type { AppOptions } from '../app.ts';
 
 const LOOK_MS = 5000;
 
-/** Certificate and key, if HTTPS is configured. */
+/** Certificate and key, if HTTPS is configured. Throws when they can't be used together. */
 export async function readTls(tls: Config['tls']): Promise<AppOptions['tls'] | undefined> {
   const { certificate_file, key_file, http2 } = tls;
   if (certificate_file === undefined || key_file === undefined) return undefined;
   const [cert, key] = await Promise.all([readFile(certificate_file), readFile(key_file)]);
+  try {
+    createSecureContext({ cert, key });
+  } catch (cause) {
+    throw new Error(
+      `${certificate_file} and ${key_file} are not a certificate and its key in PEM: ${(cause as Error).message}`,
+      { cause },
+    );
+  }
   return { cert, key, http2, minVersion: 'TLSv1.2' };
 }
 
 /** Uses a renewed certificate for new connections, without a restart. A broken one is reported and not used. */
 export function reloadTls(server: Server, tls: Config['tls'], log: Log): NodeJS.Timeout {
-  let seen = '';
+  let seen: string | undefined;
   const look = async () => {
     const stamp = await stampOf(tls);
-    if (seen !== '' && stamp !== seen) {
-      const { cert, key, minVersion } = (await readTls(tls))!;
-      createSecureContext({ cert: cert!, key: key! }); // throws when they don't fit together
-      (server as unknown as TlsServer).setSecureContext({
-        cert: cert!,
-        key: key!,
-        minVersion: minVersion!,
-      });
-      log.info('certificate reloaded');
-    }
+    const isChanged = seen !== undefined && stamp !== seen;
+    // Now, so that a broken pair is reported once, and looked at again when one of its files changes.
     seen = stamp;
+    if (!isChanged) return;
+    const { cert, key, minVersion } = (await readTls(tls))!;
+    (server as unknown as TlsServer).setSecureContext({
+      cert: cert!,
+      key: key!,
+      minVersion: minVersion!,
+    });
+    log.info('certificate reloaded');
   };
   const timer = setInterval(() => {
     look().catch((error: unknown) => log.error({ err: error }, 'certificate not reloaded'));

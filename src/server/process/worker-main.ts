@@ -1,6 +1,4 @@
 /** An HTTP worker process. The primary starts it and tells it what to serve. */
-import { AggregatorRegistry } from 'prom-client';
-
 import { toConfig } from '../../platform/config/index.ts';
 import { connect } from '../../platform/db/connect.ts';
 import type { Platform } from '../../platform/index.ts';
@@ -18,13 +16,12 @@ import { readTls, reloadTls } from './tls.ts';
 
 const send = (message: ToPrimary) => process.send?.(message);
 const metricsFromPrimary = new MetricsFromPrimary((id) => send({ type: 'metrics', id }));
+const metrics = createMetrics();
 let stop: (() => Promise<void>) | undefined;
 
 function openPlatform({ config: values, database, secretKey }: WorkerStart): Platform {
   const config = toConfig(values);
   const log = createLog({ level: config.log.level });
-  const metrics = createMetrics();
-  AggregatorRegistry.setRegistries([metrics.registry]);
   return {
     config,
     db: connect(database, {
@@ -49,14 +46,18 @@ async function start(message: WorkerStart): Promise<void> {
     ...(tls === undefined ? {} : { tls }),
   });
   const tlsTimer = tls === undefined ? undefined : reloadTls(app.server, config.tls, log);
-  await listen(app, config, log);
-  send({ type: 'listening' });
+  const port = await listen(app, config, log);
+  send({ type: 'listening', port });
 
   stop = async () => {
     clearInterval(tlsTimer);
     await drain(app, config.shutdown_timeout_ms, log);
     await db.destroy();
   };
+}
+
+async function report(id: number): Promise<void> {
+  send({ type: 'report', id, figures: await metrics.registry.getMetricsAsJSON() });
 }
 
 /** Ends this process when all requests are answered. */
@@ -83,9 +84,10 @@ process.on('message', (message: ToWorker) => {
     case 'metrics':
       metricsFromPrimary.receive(message.id, message.text);
       break;
-    default: // prom-client's own messages
+    case 'report':
+      void report(message.id);
+      break;
+    default: // the cluster's own messages
   }
 });
-// Only its constructor makes prom-client answer the primary.
-new AggregatorRegistry();
 send({ type: 'ready' });

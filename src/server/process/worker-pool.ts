@@ -2,20 +2,21 @@ import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-import { AggregatorRegistry } from 'prom-client';
-
 import type { Log } from '../../platform/log/index.ts';
 import type { ToPrimary, ToWorker, WorkerStart } from './messages.ts';
+import { MetricsFromWorkers } from './metrics-from-workers.ts';
 
 /** A worker that ends sooner than this is started again only after a pause. */
 const EARLY_MS = 5000;
 const PAUSE_MS = 2000;
+/** What a worker may take beyond the time that its requests have, before it is killed. */
+const GRACE_MS = 5000;
 
 export interface WorkerPool {
-  /** Resolves when all workers listen; rejects when one can't. */
-  listening: Promise<void>;
+  /** Resolves with the port when all workers listen; rejects when one can't. */
+  listening: Promise<number>;
   /** Lets all workers finish their requests and end. */
-  stop(): Promise<void>;
+  stop(timeoutMs: number): Promise<void>;
   /** Ends them at once. */
   kill(): void;
 }
@@ -28,19 +29,20 @@ export function startWorkers(count: number, start: WorkerStart, log: Log): Worke
     exec: fileURLToPath(new URL('./worker-main.ts', import.meta.url)),
     args: [],
   });
-  const metrics = new AggregatorRegistry();
-  const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
+  const { promise: listening, resolve, reject } = Promise.withResolvers<number>();
+  const serving = new Map<number, Worker>();
   let isStopping = false;
-  let listeningCount = 0;
-  const say = (worker: Worker, message: ToWorker) => {
-    if (worker.isConnected()) worker.send(message);
-  };
+  const metrics = new MetricsFromWorkers((id, question) =>
+    say(serving.get(id)!, { type: 'report', id: question }),
+  );
 
   function fork(): void {
     const worker = cluster.fork();
     const begin = performance.now();
     worker.on('message', (message: ToPrimary) => void receive(worker, message));
     worker.on('exit', (code, signal) => {
+      serving.delete(worker.id);
+      metrics.forget(worker.id);
       if (isStopping) return;
       log.error({ worker: worker.process.pid, code, signal }, 'worker ended, starting another');
       const isEarly = performance.now() - begin < EARLY_MS;
@@ -54,41 +56,55 @@ export function startWorkers(count: number, start: WorkerStart, log: Log): Worke
         say(worker, { type: 'start', start });
         break;
       case 'listening':
-        listeningCount += 1;
-        if (listeningCount === count) resolve();
+        serving.set(worker.id, worker);
+        if (serving.size === count) resolve(message.port);
         break;
       case 'failed':
+        if (isStopping) return;
         log.error(
           { worker: worker.process.pid, reason: message.message },
           'worker failed to start',
         );
         reject(new Error(message.message));
-        worker.kill('SIGKILL');
+        worker.process.kill('SIGKILL');
+        break;
+      case 'report':
+        metrics.receive(worker.id, message.id, message.figures);
         break;
       case 'metrics': {
-        const text = await metrics.clusterMetrics().catch(() => '');
+        const text = await metrics.collect([...serving.keys()]);
         say(worker, { type: 'metrics', id: message.id, text });
         break;
       }
-      default: // prom-client's own messages
+      default: // the cluster's own messages
     }
   }
 
   for (let i = 0; i < count; i += 1) fork();
-  const workers = () =>
-    Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
+
+  function kill(): void {
+    isStopping = true;
+    for (const worker of listWorkers()) worker.process.kill('SIGKILL');
+  }
 
   return {
     listening,
-    async stop() {
+    kill,
+    async stop(timeoutMs) {
       isStopping = true;
-      const ends = workers().map((worker) => once(worker, 'exit'));
-      for (const worker of workers()) say(worker, { type: 'stop' });
+      const ends = listWorkers().map((worker) => once(worker, 'exit'));
+      for (const worker of listWorkers()) say(worker, { type: 'stop' });
+      const timer = setTimeout(kill, timeoutMs + GRACE_MS);
       await Promise.all(ends);
-    },
-    kill() {
-      isStopping = true;
-      for (const worker of workers()) worker.process.kill('SIGKILL');
+      clearTimeout(timer);
     },
   };
+}
+
+const listWorkers = () =>
+  Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
+
+function say(worker: Worker, message: ToWorker): void {
+  // It may be ending; whoever waits for an answer learns that from its exit.
+  if (worker.isConnected()) worker.send(message, () => {});
 }
