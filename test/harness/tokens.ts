@@ -9,7 +9,7 @@ export async function fetchToken(
   const query = new URLSearchParams(scopes.map((scope) => ['scope', scope]));
   const reply = await as(username).get(`/service/token?${query.toString()}`);
   if (reply.statusCode !== 200) throw new Error(`${reply.statusCode} ${reply.body}`);
-  return (reply.json() as { token: string }).token;
+  return reply.json<{ token: string }>().token;
 }
 
 export const bearer = (token: string) => ({ authorization: `Bearer ${token}` });

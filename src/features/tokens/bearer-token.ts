@@ -1,6 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 
 import { decodeProtectedHeader, jwtVerify, SignJWT, type JWTPayload } from 'jose';
+import Type from 'typebox';
+import { Compile } from 'typebox/compile';
 
 import { clock } from '../../lib/clock.ts';
 import { Refusal } from '../../lib/errors.ts';
@@ -14,13 +16,30 @@ const ISSUER = 'roadstead';
 /** Clocks of nodes may differ by this. */
 const LEEWAY_SECONDS = 30;
 
-/** What a token says, beside the registered claims. */
-interface Claims extends JWTPayload {
+/** What a token says, beside the registered claims. Checked, since another version may have signed it. */
+const OwnClaims = Type.Object({
   /** Whose it is, and as whom they got it: it is worthless once that has changed. */
-  user?: { id: number; is_sysadmin: boolean; password_changed_at: number };
-  access: { type: 'repository'; name: string; project_id: number; actions: string[] }[];
-  catalog?: true;
-}
+  user: Type.Optional(
+    Type.Object({
+      id: Type.Integer(),
+      is_sysadmin: Type.Boolean(),
+      password_changed_at: Type.Integer(),
+    }),
+  ),
+  access: Type.Array(
+    Type.Object({
+      type: Type.Literal('repository'),
+      name: Type.String(),
+      project_id: Type.Integer(),
+      actions: Type.Array(Type.String()),
+    }),
+  ),
+  catalog: Type.Optional(Type.Literal(true)),
+});
+type OwnClaims = Type.Static<typeof OwnClaims>;
+type Claims = JWTPayload & OwnClaims;
+
+const checkClaims = Compile(OwnClaims);
 
 export interface IssuedToken {
   token: string;
@@ -63,6 +82,7 @@ export function createBearerTokens(
       clockTolerance: LEEWAY_SECONDS,
       currentDate: clock.now(),
     });
+    if (!checkClaims.Check(payload)) throw invalid();
     return payload;
   }
 
@@ -133,7 +153,7 @@ function isOfOwner(claim: Claims['user'] & {}, owner: SignedInUser): boolean {
   );
 }
 
-function toClaims({ user, ...caller }: Caller): Claims {
+function toClaims({ user, ...caller }: Caller): OwnClaims {
   const owner = user && {
     id: user.id,
     is_sysadmin: user.isSysadmin,
