@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { startApp } from '../../../test/harness.ts';
+
+const MEMBERS = '/api/v2.0/projects/team/members';
+
+test('a member is added, read, changed and removed', async (t) => {
+  const { as, createUser, createProject } = await startApp(t);
+  await createProject('team');
+  await createUser('ann');
+  const project = (await as('admin').get('/api/v2.0/projects/team')).json();
+  const user = (await as('ann').get('/api/v2.0/users/current')).json();
+
+  const made = await as('admin').post(MEMBERS, { role_id: 2, member_user: { username: 'ANN' } });
+  const read = await as('ann').get(made.headers.location!);
+  const changed = await as('admin').put(made.headers.location!, { role_id: 4 });
+  const after = await as('ann').get(made.headers.location!);
+  const removed = await as('admin').delete(made.headers.location!);
+  const gone = await as('admin').get(made.headers.location!);
+
+  assert.equal(made.statusCode, 201);
+  assert.equal(made.body, '');
+  assert.deepEqual(read.json(), {
+    id: Number(made.headers.location!.split('/').at(-1)),
+    project_id: project.project_id,
+    entity_id: user.user_id,
+    entity_name: 'ann',
+    entity_type: 'u',
+    role_id: 2,
+    role_name: 'developer',
+  });
+  assert.equal(changed.statusCode, 200);
+  assert.equal(after.json().role_name, 'maintainer');
+  assert.equal(removed.statusCode, 200);
+  assert.equal(gone.statusCode, 404);
+});
+
+test('the list of members is in the order of names, filtered by a part of them', async (t) => {
+  const { as, createUser, createProject } = await startApp(t);
+  await createProject('team');
+  for (const name of ['bob', 'Äva', 'ann']) await createUser(name, { team: 3 });
+  const names = async (query: string) =>
+    (await as('ann').get(`${MEMBERS}${query}`))
+      .json()
+      .map(({ entity_name }: { entity_name: string }) => entity_name);
+
+  assert.deepEqual(await names(''), ['admin', 'ann', 'bob', 'Äva']);
+  assert.deepEqual(await names('?entityname=N'), ['admin', 'ann']);
+  assert.deepEqual(await names(`?entityname=${encodeURIComponent('Ä')}`), ['Äva']);
+  assert.deepEqual(await names('?page=2&page_size=3'), ['Äva']);
+});
+
+test('a deleted user is no member any more', async (t) => {
+  const { as, createUser, createProject } = await startApp(t);
+  await createProject('team');
+  await createUser('ann', { team: 1 });
+  const { user_id } = (await as('ann').get('/api/v2.0/users/current')).json();
+
+  await as('admin').delete(`/api/v2.0/users/${user_id}`);
+
+  assert.equal((await as('admin').get(MEMBERS)).headers['x-total-count'], '1');
+});
+
+const UNFIT: [body: unknown, status: number][] = [
+  [{ role_id: 0, member_user: { username: 'ann' } }, 400],
+  [{ role_id: 6, member_user: { username: 'ann' } }, 400],
+  [{ role_id: 1.5, member_user: { username: 'ann' } }, 422],
+  [{ role_id: '1', member_user: { username: 'ann' } }, 422],
+  [{ member_user: { username: 'ann' } }, 400],
+  [{ role_id: 1 }, 400],
+  [{ role_id: 1, member_user: {} }, 400],
+  [{ role_id: 1, member_user: null }, 422],
+  [{ role_id: 1, member_user: { username: 'nobody' } }, 404],
+  [{ role_id: 1, member_user: { username: 'a\0' } }, 400],
+  [{ role_id: 1, member_user: { username: '' } }, 400],
+  [{ role_id: 1, member_user: { user_id: 4711 } }, 404],
+  [{ role_id: 1, member_user: { user_id: 1e20 } }, 400],
+  [{ role_id: 1, member_user: { user_id: -1 } }, 400],
+  [{ role_id: 1, member_user: { username: 'admin' } }, 409],
+  ['text', 415],
+];
+
+test('a member that breaks a rule is refused', async (t) => {
+  const { as, createUser, createProject } = await startApp(t);
+  await createProject('team');
+  await createUser('ann');
+
+  for (const [body, status] of UNFIT) {
+    const reply = await as('admin').post(MEMBERS, body as object);
+    assert.equal(reply.statusCode, status, `${JSON.stringify(body)} ${reply.body}`);
+  }
+});
+
+// Attack 1: mass assignment.
+test('members of a body that are not for the client have no effect', async (t) => {
+  const { as, createUser, createProject } = await startApp(t);
+  await createProject('team');
+  await createUser('ann');
+  const { project_id } = (await as('admin').get('/api/v2.0/projects/team')).json();
+  const hostile = { project_id: 1, user_id: 1, entity_id: 1, id: 1, role_name: 'projectAdmin' };
+
+  const member_user = { ...hostile, user_id: undefined, username: 'ann', role_id: 1 };
+  const made = await as('admin').post(MEMBERS, { ...hostile, role_id: 3, member_user });
+  await as('admin').put(made.headers.location!, { ...hostile, role_id: 5 });
+  const read = (await as('admin').get(made.headers.location!)).json();
+
+  assert.equal(read.project_id, project_id);
+  assert.equal(read.entity_name, 'ann');
+  assert.equal(read.role_name, 'limitedGuest');
+});
