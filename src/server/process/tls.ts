@@ -6,7 +6,7 @@ import type { Config } from '../../platform/config/index.ts';
 import type { Log } from '../../platform/log/index.ts';
 import type { AppOptions } from '../app.ts';
 
-const LOOK_MS = 5000;
+const LOOK_MS = 2000;
 
 /** Certificate and key, if HTTPS is configured. Throws when they can't be used together. */
 export async function readTls(tls: Config['tls']): Promise<AppOptions['tls'] | undefined> {
