@@ -8,7 +8,7 @@ export function baseUrl(request: FastifyRequest, externalUrl: string | undefined
   if (externalUrl !== undefined) return externalUrl.replace(/\/$/, '');
   // A Host that could end the quoted realm is not repeated.
   const host = /^[\w.:[\]-]+$/.test(request.host) ? request.host : 'localhost';
-  return `${request.protocol}://${host}`;
+  return `${request.protocol === 'https' ? 'https' : 'http'}://${host}`;
 }
 
 /** Where to get a token, and for what: RFC 6750 §3 and the Docker token specification. */

@@ -23,7 +23,7 @@ export function observeRequest(
   metrics.requestsRunning.inc();
   reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
   // Old clients tell a registry by it, on refusals too.
-  if (request.originalUrl.startsWith('/v2')) {
+  if (request.url.startsWith('/v2/')) {
     reply.header('docker-distribution-api-version', 'registry/2.0');
   }
 

@@ -34,6 +34,8 @@ export function connect(address: DatabaseAddress, options: ConnectOptions): Db {
     statement_timeout: options.statementTimeoutMs,
     idle_in_transaction_session_timeout: 30_000,
   });
+  // A connection that breaks in a statement fails the statement; unheard, its event would end the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   pool.on('error', (error) => options.onIdleError?.(error));
   return new Kysely<DB>({ dialect: new PostgresDialect({ pool }) });
 }

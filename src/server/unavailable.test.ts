@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+
+import { sql } from 'kysely';
+
+import { open } from '../../test/harness/database.ts';
+import { startApp, temporaryFolder, type TestApp } from '../../test/harness.ts';
+
+/** A node whose PostgreSQL is not there. */
+async function startWithoutDatabase(t: TestContext): Promise<TestApp> {
+  const started = await startApp(t);
+  const host = await temporaryFolder(t);
+  return startApp(t, { besides: { ...started, address: { ...started.address, host } } });
+}
+
+test('without its database the registry says so, and when to come again', async (t) => {
+  const { as } = await startWithoutDatabase(t);
+  const replies = [
+    await as('admin').get('/v2/'),
+    await as('admin').get('/api/v2.0/users/current'),
+    await as('anonymous').get('/api/v2.0/projects'),
+    await as('anonymous').get('/service/token?scope=repository:library/app:pull'),
+  ];
+
+  for (const reply of replies) {
+    assert.equal(reply.statusCode, 503, reply.body);
+    assert.match(String(reply.headers['retry-after']), /^\d+$/);
+    assert.equal(reply.json().errors[0].code, 'UNAVAILABLE');
+    assert.doesNotMatch(reply.body, /socket|ENOENT|PGSQL/);
+  }
+});
+
+test('health tells which part is away; ping only that the process runs', async (t) => {
+  const healthy = await startApp(t);
+  const ill = await startWithoutDatabase(t);
+
+  const well = await healthy.as('anonymous').get('/api/v2.0/health');
+  const away = await ill.as('anonymous').get('/api/v2.0/health');
+  const ping = await ill.as('anonymous').get('/api/v2.0/ping');
+
+  assert.equal(well.statusCode, 200);
+  assert.equal(well.json().status, 'healthy');
+  assert.equal(away.statusCode, 503);
+  assert.equal(away.json().status, 'unhealthy');
+  assert.deepEqual(
+    away
+      .json()
+      .components.map(({ name, status }: { name: string; status: string }) => [name, status]),
+    [
+      ['core', 'healthy'],
+      ['database', 'unhealthy'],
+      ['registry', 'healthy'],
+    ],
+  );
+  assert.equal(ping.statusCode, 200);
+  assert.equal(ping.body, 'Pong');
+});
+
+test('connections that the database ended are replaced', async (t) => {
+  const { as, address } = await startApp(t);
+  await as('admin').get('/api/v2.0/users/current');
+  const other = open(address, 1);
+  await sql`select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = ${address.database} and pid <> pg_backend_pid()`.execute(other);
+  await other.destroy();
+
+  const first = await as('admin').get('/api/v2.0/users/current');
+  const second = await as('admin').get('/api/v2.0/users/current');
+
+  assert.ok([200, 503].includes(first.statusCode), String(first.statusCode));
+  assert.equal(second.statusCode, 200);
+});
