@@ -46,8 +46,11 @@ async function startOwn(): Promise<Address> {
   return postgres.address;
 }
 
-/** A migrated database for one test, gone when the test is over. */
-export async function createDatabase(t: TestContext): Promise<Address> {
+/** A database for one test, migrated unless it shall be empty; gone when the test is over. */
+export async function createDatabase(
+  t: TestContext,
+  { isEmpty = false }: { isEmpty?: boolean } = {},
+): Promise<Address> {
   const template = await findServer();
   const database = `test_${randomBytes(8).toString('hex')}`;
   const maintain = async (statement: string) => {
@@ -55,7 +58,9 @@ export async function createDatabase(t: TestContext): Promise<Address> {
     await sql.raw(statement).execute(db);
     await db.destroy();
   };
-  await maintain(`create database ${database} template ${template.database}`);
+  await maintain(
+    `create database ${database} template ${isEmpty ? 'template0' : template.database}`,
+  );
   t.after(() => maintain(`drop database ${database} with (force)`));
   return { ...template, database };
 }

@@ -37,7 +37,9 @@ function readFile(name: string | undefined): Tree {
     if (!isTree(tree)) throw new Error('it must hold keys and values');
     return tree;
   } catch (cause) {
-    throw new ConfigError(`${file}: ${(cause as Error).message}`, { cause });
+    // YAML's messages go on with the lines around the mistake, and those may hold a secret.
+    const [message] = (cause as Error).message.split('\n', 1);
+    throw new ConfigError(`${file}: ${message}`, { cause });
   }
 }
 
@@ -55,7 +57,9 @@ function* applyEnvironment(tree: Tree, environment: Environment): Generator<stri
       yield (cause as Error).message;
     }
   }
-  const known = new Set(keys.flatMap(({ env }) => [env, `${env}_FILE`]));
+  const known = new Set(
+    keys.flatMap(({ env, schema }) => (schema.secret === true ? [env, `${env}_FILE`] : [env])),
+  );
   for (const name of Object.keys(environment)) {
     if (name.startsWith('ROADSTEAD_') && name !== 'ROADSTEAD_CONFIG' && !known.has(name)) {
       yield `${name} is not a setting of roadstead; see docs/configuration.md`;
@@ -105,7 +109,9 @@ function withGroups(tree: Tree): Tree {
 }
 
 function listMistakes(values: unknown): string[] {
-  return Value.Errors(ConfigSchema, values).map((error) => {
+  // An unknown key is reported twice: in its group, and as the place where nothing may stand.
+  const errors = Value.Errors(ConfigSchema, values).filter(({ keyword }) => keyword !== 'boolean');
+  return errors.map((error) => {
     const key = error.instancePath.slice(1).replaceAll('/', '.');
     const unknown = (error.params as { additionalProperties?: string[] }).additionalProperties;
     if (unknown !== undefined) {

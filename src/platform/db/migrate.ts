@@ -53,13 +53,20 @@ export async function migrate(db: Db, migrations = listMigrations()): Promise<st
 }
 
 async function requireSupportedPostgres(db: Db): Promise<void> {
-  const { rows } = await sql<{
-    version: number;
-    encoding: string;
-  }>`select current_setting('server_version_num')::int as version, current_setting('server_encoding') as encoding`.execute(
-    db,
-  );
-  const { version, encoding } = rows[0]!;
+  const { rows } =
+    await sql<ServerProperties>`select current_setting('server_version_num')::int as version, current_setting('server_encoding') as encoding`.execute(
+      db,
+    );
+  requireSupportedServer(rows[0]!);
+}
+
+interface ServerProperties {
+  /** Such as 160004. */
+  version: number;
+  encoding: string;
+}
+
+export function requireSupportedServer({ version, encoding }: ServerProperties): void {
   if (version < OLDEST_POSTGRES) {
     const major = Math.floor(version / 10_000);
     throw new MigrationError(`PostgreSQL ${major} is too old: roadstead needs 16 or newer`);
