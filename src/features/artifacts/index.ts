@@ -4,6 +4,7 @@ export {
   findBlob,
   findBlobSource,
   forgetBlobDeletion,
+  insertBlobDeletion,
   mountBlob,
   type BlobSource,
   type StoredBlob,

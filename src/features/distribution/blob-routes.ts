@@ -29,7 +29,10 @@ export const blobRoutes: Routes = (app, { db, storage, metrics }) => {
       if (matchesEtag(request.headers['if-none-match'], digest)) return reply.code(304).send();
       reply.type('application/octet-stream');
       if (request.method === 'HEAD') return reply.header('content-length', blob.size_bytes).send();
-      await sendBlob({ storage }, reply, blob, request.headers.range);
+      const { range, 'if-range': ifRange } = request.headers;
+      // RFC 9110 §13.1.5: a part is of no use to whoever has parts of something else.
+      const isSame = ifRange === undefined || ifRange === `"${digest}"`;
+      await sendBlob({ storage }, reply, blob, isSame ? range : undefined);
       metrics.bytesSent.inc(Number(reply.getHeader('content-length')));
       return reply;
     },

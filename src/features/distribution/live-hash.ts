@@ -52,7 +52,8 @@ export async function digestStoredBytes(
   }
   const hash = createHash(algorithm);
   if (sizeBytes > 0) {
-    for await (const chunk of await storage.read(location)) hash.update(chunk as Buffer);
+    const bytes = await storage.read(location, { start: 0, end: sizeBytes - 1 });
+    for await (const chunk of bytes) hash.update(chunk as Buffer);
   }
   return digestFromHash(algorithm, hash.digest());
 }

@@ -18,7 +18,7 @@ const PAGE_ENTRIES = 500;
 const PAGE_BYTES = 3 * 1024 * 1024;
 
 /** OCI 1.1 §listing-referrers. */
-export const referrerRoutes: Routes = (app, { db }) => {
+export const referrerRoutes: Routes = (app, { db, config }) => {
   app.get(
     '/v2/:name/referrers/:digest',
     {
@@ -35,16 +35,16 @@ export const referrerRoutes: Routes = (app, { db }) => {
       if (artifactType?.includes('\0') === true) {
         throw new Refusal('BAD_REQUEST', 'artifactType must be a media type');
       }
-      const limit = Math.min(query.n ?? PAGE_ENTRIES, PAGE_ENTRIES);
-      const rows = await listReferrers(db, scope!, {
+      const limit = Math.min(query.n ?? PAGE_ENTRIES, PAGE_ENTRIES, config.limits.page_entries);
+      const { referrers, hasMore } = await listReferrers(db, scope!, {
         subject,
         artifactType,
         afterId: query.last ?? 0,
-        limit: limit + 1,
+        limit,
+        maxBytes: PAGE_BYTES,
       });
-      const shown = takePage(rows, limit);
-      if (shown.length < rows.length) {
-        const next = new URLSearchParams({ n: String(limit), last: String(shown.at(-1)!.id) });
+      if (hasMore) {
+        const next = new URLSearchParams({ n: String(limit), last: String(referrers.at(-1)!.id) });
         if (artifactType !== undefined) next.set('artifactType', artifactType);
         reply.header(
           'link',
@@ -55,23 +55,13 @@ export const referrerRoutes: Routes = (app, { db }) => {
       const index = {
         schemaVersion: 2,
         mediaType: OCI_IMAGE_INDEX,
-        manifests: shown.map(toDescriptor),
+        manifests: referrers.map(toDescriptor),
       };
       // Bytes, since Fastify gives texts a charset, which this media type has not.
       return reply.type(OCI_IMAGE_INDEX).send(Buffer.from(JSON.stringify(index)));
     },
   );
 };
-
-/** As many as fit into a page, and at least one. */
-function takePage(rows: ReferrerRow[], limit: number): ReferrerRow[] {
-  let bytes = 0;
-  const firstBeyond = rows.findIndex((row, index) => {
-    bytes += JSON.stringify(row.annotations).length + 512;
-    return index > 0 && bytes > PAGE_BYTES;
-  });
-  return rows.slice(0, firstBeyond === -1 ? limit : Math.min(limit, firstBeyond));
-}
 
 function toDescriptor({ digest, mediaType, artifactType, sizeBytes, annotations }: ReferrerRow) {
   return {

@@ -22,15 +22,19 @@ export async function sendBlob(
     });
   }
   if (answer.kind === 'whole') {
-    return reply.header('content-length', size_bytes).send(await storage.read(location));
+    // As a range, so that bytes that are missing are an error before anything is promised.
+    const all = size_bytes === 0 ? undefined : { start: 0, end: size_bytes - 1 };
+    const body = await storage.read(location, all);
+    return reply.header('content-length', size_bytes).send(body);
   }
   const [first, ...others] = answer.ranges;
   if (first !== undefined && others.length === 0) {
+    const body = await storage.read(location, first);
     return reply
       .code(206)
       .header('content-length', first.end - first.start + 1)
       .header('content-range', contentRange(first, size_bytes))
-      .send(await storage.read(location, first));
+      .send(body);
   }
   return sendParts(storage, reply, { location, size_bytes, ranges: answer.ranges });
 }

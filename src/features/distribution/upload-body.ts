@@ -4,6 +4,14 @@ import { Refusal } from '../../lib/errors.ts';
 import type { BlobWriter } from '../../platform/storage/index.ts';
 import type { LiveHash } from './live-hash.ts';
 
+export interface BodyLimits {
+  /** What may still be added to the blob. */
+  maxBytes: number;
+  /** What the client announced; undefined when it did not say. */
+  expectedBytes: number | undefined;
+  signal: AbortSignal;
+}
+
 export interface BodyResult {
   receivedBytes: number;
   /** Why the body ended early; what was received until then is written. */
@@ -15,30 +23,51 @@ export async function receiveBody(
   body: Readable,
   writer: BlobWriter,
   live: LiveHash | undefined,
-  { maxBytes, signal }: { maxBytes: number; signal: AbortSignal },
+  limits: BodyLimits,
 ): Promise<BodyResult> {
   let receivedBytes = 0;
-  const chunks = body[Symbol.asyncIterator]();
-  for (;;) {
-    let next: IteratorResult<Buffer>;
-    try {
-      next = await chunks.next();
-    } catch (failure) {
-      return { receivedBytes, failure };
+  // Not destroyed when we stop early: the client is still to get the answer.
+  const chunks = body.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer, undefined>;
+  try {
+    for (;;) {
+      let next: IteratorResult<Buffer, undefined>;
+      try {
+        next = await chunks.next();
+      } catch (failure) {
+        return { receivedBytes, failure };
+      }
+      if (next.done === true) break;
+      limits.signal.throwIfAborted();
+      const chunk = next.value;
+      requireRoom(receivedBytes + chunk.byteLength, limits);
+      const written = writer.write(chunk);
+      live?.hash.update(chunk);
+      await written;
+      receivedBytes += chunk.byteLength;
+      if (live !== undefined) live.offsetBytes += chunk.byteLength;
     }
-    if (next.done === true) return { receivedBytes };
-    signal.throwIfAborted();
-    const chunk = next.value;
-    if (receivedBytes + chunk.byteLength > maxBytes) {
-      throw new Refusal(
-        'REQUEST_ENTITY_TOO_LARGE',
-        'the blob is larger than limits.blob_bytes allows',
-      );
-    }
-    const written = writer.write(chunk);
-    live?.hash.update(chunk);
-    await written;
-    receivedBytes += chunk.byteLength;
-    if (live !== undefined) live.offsetBytes += chunk.byteLength;
+  } finally {
+    await chunks.return?.();
   }
+  if (receivedBytes < (limits.expectedBytes ?? 0)) throw otherSize(limits);
+  return { receivedBytes };
+}
+
+function requireRoom(bytes: number, limits: BodyLimits): void {
+  if (bytes > limits.maxBytes) throw blobTooLarge();
+  if (bytes > (limits.expectedBytes ?? Infinity)) throw otherSize(limits);
+}
+
+function otherSize({ expectedBytes }: BodyLimits): Refusal {
+  return new Refusal(
+    'SIZE_INVALID',
+    `Content-Range tells of ${expectedBytes} bytes, the body has another size`,
+  );
+}
+
+export function blobTooLarge(): Refusal {
+  return new Refusal(
+    'REQUEST_ENTITY_TOO_LARGE',
+    'the blob is larger than limits.blob_bytes allows',
+  );
 }

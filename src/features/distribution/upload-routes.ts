@@ -1,27 +1,22 @@
-import { setTimeout } from 'node:timers/promises';
+import { Socket } from 'node:net';
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 
 import { Refusal } from '../../lib/errors.ts';
-import { parseDigest, parseDigestAlgorithm } from '../../oci/digest.ts';
+import { parseDigest, parseDigestAlgorithm, type Digest } from '../../oci/digest.ts';
 import { parseContentRange } from '../../oci/http-range.ts';
 import { parseRepositoryName } from '../../oci/reference.ts';
 import type { App, Routes } from '../../platform/http/routes.ts';
-import type { Platform } from '../../platform/index.ts';
-import type { Caller } from '../access/index.ts';
 import { ensureRepository } from '../artifacts/index.ts';
+import { getSettledUpload, getUpload, getWritableUpload, ownerOf } from './find-upload.ts';
 import { LiveHashes } from './live-hash.ts';
 import { tryMount } from './mount-blob.ts';
 import { repositoryOf } from './repository-param.ts';
 import * as store from './store.ts';
-import {
-  appendChunk,
-  discardUpload,
-  finishUpload,
-  outOfOrder,
-  type UploadDeps,
-} from './upload-session.ts';
+import { discardUpload } from './upload-bytes.ts';
+import { appendChunk, finishUpload, type Chunk } from './upload-session.ts';
+import { progressHeaders, type UploadDeps } from './upload.ts';
 
 const Params = Type.Object({ name: Type.String(), id: Type.String() });
 const StartQuery = Type.Object({
@@ -30,12 +25,6 @@ const StartQuery = Type.Object({
   digest: Type.Optional(Type.String()),
   'digest-algorithm': Type.Optional(Type.String()),
 });
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-/** How long a chunk waits for the one before it, whose connection may just be breaking. */
-const BUSY_WAIT_MS = 5000;
-const STATUS_WAIT_MS = 1000;
-const BUSY_POLL_MS = 50;
-
 const config = { access: 'repository:push', repository: repositoryOf };
 const hidden = { hide: true } as const;
 
@@ -56,7 +45,8 @@ export const uploadRoutes: Routes = (app, platform) => {
       const chunk = readChunk(request);
       const upload = await getWritableUpload(deps, request, request.params.id, chunk.range?.start);
       const sizeBytes = await appendChunk(deps, upload, chunk);
-      return sendProgress(reply.code(202), request, { ...upload, offset_bytes: sizeBytes });
+      const headers = progressHeaders({ ...upload, offset_bytes: sizeBytes });
+      return reply.code(202).headers(headers).send();
     },
   );
 
@@ -80,14 +70,14 @@ function statusRoutes(app: App, deps: UploadDeps): void {
     '/v2/:name/blobs/uploads/:id',
     { ...options, exposeHeadRoute: false },
     async (request, reply) => {
-      const upload = await getSettledUpload(deps, request, request.params.id, STATUS_WAIT_MS);
-      return sendProgress(reply.code(204), request, upload);
+      const upload = await getSettledUpload(deps, request, request.params.id);
+      return reply.code(204).headers(progressHeaders(upload)).send();
     },
   );
 
   app.delete('/v2/:name/blobs/uploads/:id', options, async (request, reply) => {
-    const upload = await getUpload(deps.db, request, request.params.id);
-    await discardUpload(deps, upload);
+    const { id } = await getUpload(deps, request, request.params.id);
+    await discardUpload(deps, { id });
     return reply.code(204).send();
   });
 }
@@ -101,6 +91,10 @@ async function startUpload(
   const digest = query.digest === undefined ? undefined : parseDigest(query.digest);
   const mount = query.mount === undefined ? undefined : parseDigest(query.mount);
   const algorithm = parseDigestAlgorithm(query['digest-algorithm'] ?? 'sha256');
+  const chunk = digest === undefined ? undefined : readChunk(request);
+  if (chunk?.range !== undefined && chunk.range.start !== 0) {
+    throw new Refusal('RANGE_INVALID', 'an upload in one request begins with byte 0');
+  }
   const repositoryId = await ensureRepository(deps.db, request.scope!);
   if (repositoryId === undefined) {
     throw new Refusal('NAME_UNKNOWN', 'the project is not there any more');
@@ -115,94 +109,48 @@ async function startUpload(
   }
   const upload = await store.insertUpload(deps.db, {
     repository_id: repositoryId,
+    repository_name: request.scope!.name,
     owner: ownerOf(request.caller),
     algorithm,
     location: deps.storage.newLocation(),
   });
-  if (digest === undefined) return sendProgress(reply.code(202), request, upload);
-  await finishUpload(deps, upload, readChunk(request), digest);
+  if (digest === undefined || chunk === undefined) {
+    return reply.code(202).headers(progressHeaders(upload)).send();
+  }
+  await uploadAtOnce(deps, upload, chunk, digest);
   return sendBlobCreated(reply, request, digest);
 }
 
-function readChunk(request: FastifyRequest): {
-  body: FastifyRequest['raw'];
-  range: ReturnType<typeof parseContentRange>;
-} {
-  const range = parseContentRange(request.headers['content-range']);
-  const length = request.headers['content-length'];
-  if (
-    range !== undefined &&
-    length !== undefined &&
-    Number(length) !== range.end - range.start + 1
-  ) {
-    throw new Refusal('SIZE_INVALID', 'Content-Range and Content-Length tell of different sizes');
-  }
-  return { body: request.raw, range };
-}
-
-async function getUpload(
-  db: Platform['db'],
-  { caller, scope }: FastifyRequest,
-  id: string,
-): Promise<store.Upload> {
-  const upload = UUID.test(id)
-    ? await store.findUpload(db, { id, owner: ownerOf(caller), repository: scope! })
-    : undefined;
-  if (upload === undefined) {
-    throw new Refusal(
-      'BLOB_UPLOAD_UNKNOWN',
-      'there is no such upload of yours in this repository; start a new one',
-    );
-  }
-  return upload;
-}
-
-/** The upload, once nobody else writes to it, if it ends where the chunk starts. */
-async function getWritableUpload(
+/** All in one request: what fails can't be resumed, since nobody was told of it. */
+async function uploadAtOnce(
   deps: UploadDeps,
-  request: FastifyRequest,
-  id: string,
-  start: number | undefined,
-): Promise<store.Upload> {
-  const upload = await getSettledUpload(deps, request, id, BUSY_WAIT_MS);
-  const isBusy = upload.is_leased && !upload.is_lease_over;
-  if (isBusy || (start !== undefined && start !== upload.offset_bytes)) {
-    throw outOfOrder(upload.offset_bytes);
-  }
-  return upload;
-}
-
-/** Gives whoever writes to the upload some time to end: their connection may just have broken. */
-async function getSettledUpload(
-  { db }: UploadDeps,
-  request: FastifyRequest,
-  id: string,
-  waitMs: number,
-): Promise<store.Upload> {
-  const deadline = performance.now() + waitMs;
-  for (;;) {
-    const upload = await getUpload(db, request, id);
-    const isBusy = upload.is_leased && !upload.is_lease_over;
-    if (!isBusy || performance.now() > deadline) return upload;
-    await setTimeout(BUSY_POLL_MS);
+  upload: store.Upload,
+  chunk: Chunk,
+  digest: Digest,
+): Promise<void> {
+  try {
+    await finishUpload(deps, upload, chunk, digest);
+  } catch (cause) {
+    await discardUpload(deps, { id: upload.id });
+    throw cause;
   }
 }
 
-/** Only whoever began an upload may go on with it. */
-function ownerOf(caller: Caller): string {
-  return caller.user === undefined ? 'anonymous' : `user:${caller.user.id}`;
-}
-
-function sendProgress(
-  reply: FastifyReply,
-  request: FastifyRequest,
-  { id, offset_bytes }: store.Upload,
-) {
-  return reply
-    .header('location', `/v2/${request.scope!.name}/blobs/uploads/${id}`)
-    .header('docker-upload-uuid', id)
-    .header('range', `0-${Math.max(0, offset_bytes - 1)}`)
-    .send();
+function readChunk({ raw, headers }: FastifyRequest): Chunk {
+  const range = parseContentRange(headers['content-range']);
+  const length = headers['content-length'];
+  const lengthBytes = length === undefined ? undefined : Number(length);
+  if (range !== undefined && lengthBytes !== undefined) {
+    if (lengthBytes !== range.end - range.start + 1) {
+      throw new Refusal('SIZE_INVALID', 'Content-Range and Content-Length tell of different sizes');
+    }
+  }
+  // The client has done its part: hashing and syncing may take longer than an idle connection lasts.
+  const { socket } = raw;
+  if (raw.httpVersionMajor === 1 && socket instanceof Socket) {
+    raw.once('end', () => socket.setTimeout(0));
+  }
+  return { body: raw, range, lengthBytes };
 }
 
 function sendBlobCreated(reply: FastifyReply, request: FastifyRequest, digest: string) {

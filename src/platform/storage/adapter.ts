@@ -9,7 +9,7 @@ export interface ByteRange {
 
 /** Adds bytes to one location, in order. One writer at a time: the caller sees to it. */
 export interface BlobWriter {
-  /** The chunk may not be changed before the promise resolves. */
+  /** The writer may keep the chunk until it is synced: it must not be changed after this. */
   write(chunk: Uint8Array): Promise<void>;
   /** Resolves when all that was written would survive a power cut. */
   sync(): Promise<void>;
@@ -19,7 +19,7 @@ export interface BlobWriter {
 
 /** Where the bytes of blobs are. Every driver passes `adapter-suite.ts`. */
 export interface BlobStorage {
-  /** Makes what the driver needs. Called once at start, before anything else. */
+  /** Makes what the driver needs. Every process calls it at start, before anything else, perhaps at once. */
   prepare(): Promise<void>;
   /** Whether the store answers. */
   isHealthy(): Promise<boolean>;
@@ -27,9 +27,9 @@ export interface BlobStorage {
   newLocation(): string;
   /** Opens `location` to add bytes behind the first `offsetBytes`; what lies beyond is dropped. Offset 0 makes it. */
   openWriter(location: string, offsetBytes: number): Promise<BlobWriter>;
-  /** Copies the first `sizeBytes` of a location to a new one, durably. */
+  /** Copies the first `sizeBytes` of a location to a new one, durably. Fails when there are fewer. */
   copyPrefix(from: string, to: string, sizeBytes: number): Promise<void>;
-  /** The bytes of a location, or a part of them. An error event tells of bytes that are missing. */
+  /** The bytes of a location, or a part of them. Fails when bytes of that part are missing. */
   read(location: string, range?: ByteRange): Promise<Readable>;
   /** The size in bytes; undefined when there is nothing. */
   findSize(location: string): Promise<number | undefined>;

@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { Refusal } from '../../../lib/errors.ts';
 import { digestToBytes, type Digest } from '../../../oci/digest.ts';
 import type { Db } from '../../../platform/db/connect.ts';
+import { isForeignKeyViolation } from '../../../platform/db/errors.ts';
 import type { RepositoryKey } from './repositories.ts';
 
 export interface StoredBlob {
@@ -57,7 +58,23 @@ export async function commitBlob(
   return rows[0]!.is_new;
 }
 
-/** Takes bytes off the list of what to delete, once they are gone. */
+/** Lists bytes that are no blob for removal after `delaySeconds`, so that no crash leaves them behind. */
+export async function insertBlobDeletion(
+  db: Db,
+  {
+    location,
+    sizeBytes,
+    delaySeconds,
+  }: { location: string; sizeBytes: number; delaySeconds: number },
+): Promise<void> {
+  await sql`
+    insert into blob_deletion (location, size_bytes, not_before)
+    values (${location}, ${sizeBytes}, now() + make_interval(secs => ${delaySeconds}))
+    on conflict (location) do update
+      set not_before = greatest(blob_deletion.not_before, excluded.not_before)`.execute(db);
+}
+
+/** Takes bytes off the list of what to delete: they are gone, or they are used. */
 export async function forgetBlobDeletion(db: Db, location: string): Promise<void> {
   await db.deleteFrom('blob_deletion').where('location', '=', location).execute();
 }
@@ -99,7 +116,7 @@ export async function mountBlob(
   db: Db,
   { repositoryId, digest, from }: { repositoryId: number; digest: Digest; from: RepositoryKey },
 ): Promise<boolean> {
-  const { rows } = await sql`
+  const mounting = sql`
     with mounted as (
     insert into repository_blob as target (repository_id, blob_id)
     select ${repositoryId}, rb.blob_id
@@ -113,7 +130,13 @@ export async function mountBlob(
     select link_missing_blob(${repositoryId}, blob_id, ${digestToBytes(digest)}) from mounted`.execute(
     db,
   );
-  return rows.length > 0;
+  try {
+    return (await mounting).rows.length > 0;
+  } catch (cause) {
+    // The blob was collected meanwhile.
+    if (isForeignKeyViolation(cause)) return false;
+    throw cause;
+  }
 }
 
 /** Stops serving a blob from a repository. Refuses while a manifest there needs it. False: it is not there. */

@@ -124,28 +124,17 @@ export async function deleteManifest(
     // Whoever pushes a tag to it holds this row FOR KEY SHARE until the push is committed.
     await sql`select from manifest where id = ${found.id} for update`.execute(tx);
     const deletion = { deleted_at: sql<Date>`now()`, deletion_id: randomUUID() };
-    const tags = await tx
-      .updateTable('tag')
-      .set(deletion)
-      .where('manifest_id', '=', found.id)
-      .where('deleted_at', 'is', null)
-      .returning(['repository_id', 'name'])
-      .execute();
-    if (tags.length > 0) {
-      const digestBytes = digestToBytes(digest);
-      await tx
-        .insertInto('tag_history')
-        .values(
-          tags.map((tag) => ({
-            ...tag,
-            digest: null,
-            previous_digest: digestBytes,
-            actor,
-            client,
-          })),
-        )
-        .execute();
-    }
+    // One statement: there may be more tags than a statement may have parameters.
+    await sql`
+      with gone as (
+        update tag set deleted_at = now(), deletion_id = ${deletion.deletion_id}
+        where manifest_id = ${found.id} and deleted_at is null
+        returning repository_id, name
+      )
+      insert into tag_history (repository_id, name, digest, previous_digest, actor, client)
+      select repository_id, name, null, ${digestToBytes(digest)}::bytea, ${actor}, ${client} from gone`.execute(
+      tx,
+    );
     const { numUpdatedRows } = await tx
       .updateTable('manifest')
       .set(deletion)
@@ -165,40 +154,60 @@ export interface ReferrerRow {
   annotations: Record<string, string>;
 }
 
-/** Manifests of the repository whose subject is `subject`, oldest first, those with ids above `afterId`. */
+/** What a page of referrers may hold. */
+export interface ReferrerFilter {
+  subject: Digest;
+  artifactType: string | undefined;
+  afterId: number;
+  limit: number;
+  /** A page has fewer entries when their manifests, and so their annotations, are larger than this together. */
+  maxBytes: number;
+}
+
+/**
+ * Manifests of the repository whose subject is `subject`, oldest first, those with ids above `afterId`.
+ * The page is cut before annotations are read: hundreds of manifests of 4 MiB would not fit into memory.
+ */
 export async function listReferrers(
   db: Db,
   { projectId, name }: RepositoryKey,
-  filter: { subject: Digest; artifactType: string | undefined; afterId: number; limit: number },
-): Promise<ReferrerRow[]> {
-  let query = db
-    .selectFrom('live_manifest as m')
-    .innerJoin('live_repository as r', 'r.id', 'm.repository_id')
-    .where('r.project_id', '=', projectId)
-    .where('r.name', '=', name)
-    .where('m.subject_digest', '=', digestToBytes(filter.subject))
-    .where('m.id', '>', filter.afterId);
-  if (filter.artifactType !== undefined) {
-    query = query.where('m.artifact_type', '=', filter.artifactType);
-  }
-  const rows = await query
-    .select([
-      'm.id',
-      'm.digest',
-      'm.media_type',
-      'm.artifact_type',
-      'm.size_bytes',
-      'm.annotations',
-    ])
-    .orderBy('m.id')
-    .limit(filter.limit)
-    .execute();
-  return rows.map((row) => ({
+  { subject, artifactType, afterId, limit, maxBytes }: ReferrerFilter,
+): Promise<{ referrers: ReferrerRow[]; hasMore: boolean }> {
+  const { rows } = await sql<ReferrerColumns & { found: number }>`
+    with found as (
+      select m.id, m.size_bytes
+      from live_manifest m join live_repository r on r.id = m.repository_id
+      where r.project_id = ${projectId} and r.name = ${name} and m.subject_digest = ${digestToBytes(subject)}
+        and m.id > ${afterId} and (${artifactType ?? null}::text is null or m.artifact_type = ${artifactType ?? null})
+      order by m.id limit ${limit + 1}
+    ), sized as (
+      select id, row_number() over by_id as position, sum(size_bytes) over by_id as bytes,
+             count(*) over () as found
+      from found window by_id as (order by id)
+    )
+    select m.id, m.digest, m.media_type, m.artifact_type, m.size_bytes, m.annotations, s.found
+    from sized s join live_manifest m on m.id = s.id
+    where s.position <= ${limit} and (s.position = 1 or s.bytes <= ${maxBytes})
+    order by s.id`.execute(db);
+  return { referrers: rows.map(toReferrer), hasMore: rows.length < (rows[0]?.found ?? 0) };
+}
+
+interface ReferrerColumns {
+  id: number;
+  digest: Buffer;
+  media_type: string;
+  artifact_type: string | null;
+  size_bytes: number;
+  annotations: Record<string, string>;
+}
+
+function toReferrer(row: ReferrerColumns): ReferrerRow {
+  return {
     id: row.id,
     digest: digestFromBytes(row.digest),
     mediaType: row.media_type,
     artifactType: row.artifact_type ?? undefined,
     sizeBytes: row.size_bytes,
-    annotations: row.annotations as Record<string, string>,
-  }));
+    annotations: row.annotations,
+  };
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
-import { access, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { access, mkdir, open, readdir, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 
@@ -27,7 +27,10 @@ class FolderStorage implements BlobStorage {
     const there = new Set(await readdir(this.#root));
     const shards = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
     const missing = shards.filter((shard) => !there.has(shard));
-    for (const shard of missing) await mkdir(join(this.#root, shard), { mode: 0o700 });
+    // Recursive, so that one which another process makes meanwhile is no error.
+    for (const shard of missing) {
+      await mkdir(join(this.#root, shard), { recursive: true, mode: 0o700 });
+    }
     if (missing.length > 0) await syncFolder(this.#root);
   }
 
@@ -46,16 +49,8 @@ class FolderStorage implements BlobStorage {
   async openWriter(location: string, offsetBytes: number): Promise<BlobWriter> {
     const path = this.#path(location);
     const handle = await open(path, offsetBytes === 0 ? 'w' : 'r+', 0o600);
-    try {
-      const { size } = await handle.stat();
-      if (size < offsetBytes) {
-        throw new Error(`${location} holds ${size} bytes where ${offsetBytes} were written`);
-      }
-      if (size > offsetBytes) await handle.truncate(offsetBytes);
-    } catch (cause) {
-      await handle.close();
-      throw cause;
-    }
+    const size = await requireBytes(handle, location, offsetBytes);
+    if (size > offsetBytes) await handle.truncate(offsetBytes);
     return new FolderWriter(handle, path, offsetBytes);
   }
 
@@ -75,6 +70,7 @@ class FolderStorage implements BlobStorage {
   async read(location: string, range?: ByteRange): Promise<Readable> {
     // Opened first, so that a missing file is an error of this call and not of the stream.
     const handle = await open(this.#path(location), 'r');
+    if (range !== undefined) await requireBytes(handle, location, range.end + 1);
     return createReadStream('', { fd: handle, highWaterMark: READ_CHUNK_BYTES, ...range });
   }
 
@@ -96,5 +92,21 @@ class FolderStorage implements BlobStorage {
       throw new Error(`not a location of the folder store: ${location}`);
     }
     return join(this.#root, location);
+  }
+}
+
+/** The size of the file. Throws and closes it when it is smaller than what was written there. */
+async function requireBytes(
+  handle: FileHandle,
+  location: string,
+  sizeBytes: number,
+): Promise<number> {
+  try {
+    const { size } = await handle.stat();
+    if (size >= sizeBytes) return size;
+    throw new Error(`${location} holds ${size} bytes where ${sizeBytes} were written`);
+  } catch (cause) {
+    await handle.close();
+    throw cause;
   }
 }

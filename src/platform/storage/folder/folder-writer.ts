@@ -5,6 +5,8 @@ import type { BlobWriter } from '../adapter.ts';
 
 /** Small chunks are gathered to this size before they go to the file. */
 const FLUSH_BYTES = 1024 * 1024;
+/** However small: a million chunks of one byte would cost far more memory than their bytes. */
+const FLUSH_CHUNKS = 1024;
 
 /** Makes new names in a folder durable. */
 export async function syncFolder(path: string): Promise<void> {
@@ -33,7 +35,7 @@ export class FolderWriter implements BlobWriter {
   async write(chunk: Uint8Array): Promise<void> {
     this.#gathered.push(chunk);
     this.#gatheredBytes += chunk.byteLength;
-    if (this.#gatheredBytes < FLUSH_BYTES) return;
+    if (this.#gatheredBytes < FLUSH_BYTES && this.#gathered.length < FLUSH_CHUNKS) return;
     // While one batch is being written the next is gathered; more than one waiting would only cost memory.
     await this.#flushing;
     this.#flushing = this.#flush();

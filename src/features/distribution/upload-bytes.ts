@@ -1,0 +1,77 @@
+import { forgetBlobDeletion, insertBlobDeletion } from '../artifacts/index.ts';
+import * as store from './store.ts';
+import { outOfOrder, type ClaimedUpload, type UploadDeps } from './upload.ts';
+
+/** Longer than a writer that lost its lease can go on before it notices. */
+const LOST_WRITER_SECONDS = 24 * 60 * 60;
+
+/** Forgets an upload and its bytes: with a fence only while the lease is ours, else whoever writes to it. */
+export async function discardUpload(
+  deps: UploadDeps,
+  { id, fence }: { id: string; fence?: number },
+): Promise<void> {
+  const left = await deps.db.transaction().execute(async (tx) => {
+    const deleted = await store.deleteUpload(tx, id, fence);
+    if (deleted === undefined) return undefined;
+    const left = { ...deleted, is_leased: deleted.is_leased && fence === undefined };
+    await listForRemoval(tx, left);
+    return left;
+  });
+  if (left === undefined) return;
+  deps.liveHashes.forget(id);
+  deps.metrics.uploads.inc({ result: 'discarded' });
+  await removeLeftBytes(deps, left.location, left.is_leased);
+}
+
+/**
+ * Goes on with a copy, under a key of its own: a writer that lost its lease may still write to the old one.
+ * Both keys are on the list of what to delete while they are not in the row, so that no crash leaves bytes.
+ */
+export async function takeCopy(deps: UploadDeps, upload: ClaimedUpload): Promise<void> {
+  const { db, storage } = deps;
+  const old = { location: upload.location, size_bytes: upload.offset_bytes, is_leased: true };
+  const location = storage.newLocation();
+  await listForRemoval(db, { ...old, location });
+  await storage.copyPrefix(old.location, location, upload.offset_bytes);
+  const isMoved = await db.transaction().execute(async (tx) => {
+    if (!(await store.moveUpload(tx, upload, location))) return false;
+    await forgetBlobDeletion(tx, location);
+    await listForRemoval(tx, old);
+    return true;
+  });
+  if (!isMoved) {
+    await removeLeftBytes(deps, location);
+    throw outOfOrder(upload);
+  }
+  upload.location = location;
+  upload.isShared = false;
+  await removeLeftBytes(deps, old.location, true);
+}
+
+async function listForRemoval(
+  db: UploadDeps['db'],
+  { location, size_bytes, is_leased }: store.LeftBytes,
+): Promise<void> {
+  await insertBlobDeletion(db, {
+    location,
+    sizeBytes: size_bytes,
+    delaySeconds: is_leased ? LOST_WRITER_SECONDS : 0,
+  });
+}
+
+/**
+ * Removes bytes that are on the list of what to delete. They stay on it when a writer may bring them back,
+ * and when they can't be removed now.
+ */
+export async function removeLeftBytes(
+  { db, storage, log }: UploadDeps,
+  location: string,
+  isLeased = false,
+): Promise<void> {
+  try {
+    await storage.remove(location);
+    if (!isLeased) await forgetBlobDeletion(db, location);
+  } catch (error) {
+    log.warn({ err: error, location }, 'bytes of an upload not removed');
+  }
+}

@@ -1,0 +1,47 @@
+import * as store from './store.ts';
+import { outOfOrder, type ClaimedUpload, type UploadDeps } from './upload.ts';
+import { takeCopy } from './upload-bytes.ts';
+
+const RENEW_MS = (store.LEASE_SECONDS * 1000) / 3;
+
+/** Does `work` as the only one who may write to the upload. 416 when somebody else is. */
+export async function withLease<T>(
+  deps: UploadDeps,
+  upload: store.Upload,
+  work: (claimed: ClaimedUpload, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  if (!(await store.claimUpload(deps.db, upload))) throw outOfOrder(upload);
+  const live = deps.liveHashes.continueAt(upload.id, upload.algorithm, upload.offset_bytes);
+  // Its last writer never gave the lease back, and may still write.
+  const claimed = { ...upload, fence: upload.fence + 1, live, isShared: upload.is_leased };
+  return holdLease(deps, claimed, async (signal) => {
+    if (claimed.isShared) await takeCopy(deps, claimed);
+    return work(claimed, signal);
+  });
+}
+
+/** Renews the lease while `work` runs; stops it when the lease is lost. Gives it back when the work fails. */
+async function holdLease<T>(
+  { db, log }: UploadDeps,
+  upload: ClaimedUpload,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const lost = new AbortController();
+  const timer = setInterval(() => {
+    store.renewLease(db, upload.id, upload.fence).then(
+      (isOurs) => isOurs || lost.abort(outOfOrder(upload)),
+      (error: unknown) => log.warn({ err: error, upload: upload.id }, 'upload lease not renewed'),
+    );
+  }, RENEW_MS);
+  try {
+    return await work(lost.signal);
+  } catch (cause) {
+    // Without a copy of our own the lease only runs out, so that the next one makes a copy.
+    if (!upload.isShared) {
+      await store.commitOffset(db, upload, upload.offset_bytes).catch(() => false);
+    }
+    throw cause;
+  } finally {
+    clearInterval(timer);
+  }
+}

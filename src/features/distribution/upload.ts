@@ -1,0 +1,40 @@
+import { Refusal } from '../../lib/errors.ts';
+import type { Platform } from '../../platform/index.ts';
+import type { LiveHash, LiveHashes } from './live-hash.ts';
+import type * as store from './store.ts';
+
+export interface UploadDeps extends Pick<
+  Platform,
+  'db' | 'storage' | 'config' | 'metrics' | 'log'
+> {
+  liveHashes: LiveHashes;
+}
+
+/** The upload with the right to write to it, until its lease is over. */
+export interface ClaimedUpload extends store.Upload {
+  live: LiveHash | undefined;
+  /** Another writer, whose lease ran out, may still write to the same bytes. */
+  isShared: boolean;
+}
+
+/** Where an upload is: what a client needs to go on with it. */
+export function progressHeaders({
+  id,
+  repository_name,
+  offset_bytes,
+}: Pick<store.Upload, 'id' | 'repository_name' | 'offset_bytes'>): Record<string, string> {
+  return {
+    location: `/v2/${repository_name}/blobs/uploads/${id}`,
+    'docker-upload-uuid': id,
+    range: `0-${Math.max(0, offset_bytes - 1)}`,
+  };
+}
+
+/** The chunk does not go where the upload ends. 416, as the specification wants it. */
+export function outOfOrder(upload: store.Upload): Refusal {
+  return new Refusal(
+    'RANGE_INVALID',
+    `the upload has ${upload.offset_bytes} bytes, or another request is adding to it; ask for its status and go on from there`,
+    { headers: progressHeaders(upload) },
+  );
+}
