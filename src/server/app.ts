@@ -104,11 +104,8 @@ function makeFastify(platform: Platform, { tls }: AppOptions): App {
     routerOptions: { maxParamLength: 1024 },
     rewriteUrl: (request) => rewriteUrl(request.url ?? '/'),
     frameworkErrors: (error, request, reply) => {
-      // No hook runs for these.
-      void (reply as FastifyReply)
-        .code(400)
-        .header('x-request-id', request.id)
-        .send(toBody('BAD_REQUEST', error.message));
+      observeRequest(request, reply as FastifyReply, platform); // no hook runs for these
+      void (reply as FastifyReply).code(400).send(toBody('BAD_REQUEST', error.message));
     },
   };
   const app = Fastify({

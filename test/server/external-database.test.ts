@@ -65,8 +65,11 @@ test('a database of a newer version, or one that refuses, is named without its p
   const malformed = await start(`postgres://ann:${PASSWORD}@localhost:1/x`);
 
   assert.match(newer.stderr, /^roadstead: the database is newer than this program: .*9999-later/);
-  assert.match(noDatabase.stderr, /^roadstead: the database of DATABASE_URL refuses: .*"none"/);
-  assert.match(wrongPassword.stderr, /DATABASE_URL refuses: password authentication failed/);
+  assert.match(
+    noDatabase.stderr,
+    /^roadstead: the database of DATABASE_URL cannot be used: .*"none"/,
+  );
+  assert.match(wrongPassword.stderr, /DATABASE_URL cannot be used: password authentication failed/);
   assert.match(malformed.stderr, /^(roadstead|configuration): .*DATABASE_URL/i);
   for (const { code, stdout, stderr } of [newer, noDatabase, wrongPassword, malformed]) {
     assert.equal(code, 1);

@@ -25,7 +25,7 @@ export async function waitForDatabase(db: Db, { log, timeoutMs, signal }: WaitOp
     } catch (cause) {
       const reason = describeError(cause);
       if (!isDatabaseUnavailable(cause)) {
-        throw new Error(`the database of DATABASE_URL refuses: ${reason}`, { cause });
+        throw new Error(`the database of DATABASE_URL cannot be used: ${reason}`, { cause });
       }
       if (performance.now() + PAUSE_MS > until) {
         throw new Error(

@@ -12,10 +12,16 @@ export interface Metrics {
   signIns: Counter<'result'>;
 }
 
+/** Of prom-client's own; a name that ends so is for counters alone, as promtool says. */
+const NOT_COUNTERS = ['handles', 'requests', 'resources'].map(
+  (what) => `nodejs_active_${what}_total`,
+);
+
 export function createMetrics(): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  for (const name of NOT_COUNTERS) registry.removeSingleMetric(name);
   return {
     registry,
     requests: new Counter({

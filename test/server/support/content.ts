@@ -58,6 +58,7 @@ async function requireStatus(reply: Response, status: number): Promise<void> {
 }
 
 export interface SlowDownload {
+  request: ClientRequest;
   /** Reads the rest and answers the digest of all. */
   finish(): Promise<string>;
 }
@@ -65,12 +66,15 @@ export interface SlowDownload {
 /** Begins to read a blob, and then reads no more. */
 export async function beginDownload(url: string, digest: string): Promise<SlowDownload> {
   const request = http.get(`${url}${REPOSITORY}/blobs/${digest}`, { headers: admin, agent: false });
+  request.on('error', () => {}); // whoever breaks it off expects that
   const [reply] = (await once(request, 'response')) as [IncomingMessage];
+  reply.on('error', () => {});
   const hash = createHash('sha256');
   reply.once('data', () => reply.pause());
   reply.on('data', (chunk: Buffer) => hash.update(chunk));
   await once(reply, 'pause');
   return {
+    request,
     async finish() {
       const ended = once(reply, 'end');
       reply.resume();
