@@ -104,7 +104,7 @@ function makeFastify(platform: Platform, { tls }: AppOptions): App {
     routerOptions: { maxParamLength: 1024 },
     rewriteUrl: (request) => rewriteUrl(request.url ?? '/'),
     frameworkErrors: (error, request, reply) => {
-      observeRequest(request, reply as FastifyReply, platform); // no hook runs for these
+      observeRequest(request, reply, platform); // no hook runs for these
       void (reply as FastifyReply).code(400).send(toBody('BAD_REQUEST', error.message));
     },
   };

@@ -65,7 +65,8 @@ test('what takes longer than shutdown_timeout_ms is broken off', async (t) => {
   const env = { ...given, ROADSTEAD_SHUTDOWN_TIMEOUT_MS: '800' };
   const server = await startServer(t, { env });
   const upload = await beginUpload(server.url, MEBIBYTE);
-  const broken = new Promise((resolve) => upload.request.once('close', resolve));
+  const { promise: broken, resolve } = Promise.withResolvers<void>();
+  upload.request.once('close', resolve);
   const begin = performance.now();
 
   server.signal('SIGTERM');

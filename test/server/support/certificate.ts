@@ -42,7 +42,7 @@ export function makeCertificate(name: string): Pair {
   const whole = der(SEQUENCE, body, ECDSA_WITH_SHA256, signature).toString('base64');
   return {
     certificate: `-----BEGIN CERTIFICATE-----\n${whole.replace(/.{64}/g, '$&\n')}\n-----END CERTIFICATE-----\n`,
-    key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+    key: String(privateKey.export({ type: 'pkcs8', format: 'pem' })),
   };
 }
 

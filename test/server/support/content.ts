@@ -102,7 +102,9 @@ export async function beginUpload(url: string, sizeBytes: number): Promise<SlowU
     headers: { ...admin, 'content-type': 'application/octet-stream', 'content-length': sizeBytes },
   });
   request.on('error', () => {}); // whoever waits for its answer learns of it
-  await new Promise<void>((resolve) => request.write(bytes.subarray(0, half), () => resolve()));
+  const { promise: sent, resolve } = Promise.withResolvers<void>();
+  request.write(bytes.subarray(0, half), () => resolve());
+  await sent;
   return {
     digest,
     request,
