@@ -1,0 +1,77 @@
+import { setTimeout } from 'node:timers/promises';
+
+import type { Case, Context } from './cases/case.ts';
+import type { Peer, PeerName } from './peers/peer.ts';
+import { cpuSecondsOf, ownCpuSeconds } from './processes.ts';
+
+/** One case at one peer. */
+export interface Measurements {
+  values: number[];
+  /** Cores that the server, and the generator, kept busy: medians. */
+  serverCores: number[];
+  loadCores: number[];
+}
+
+export interface Result {
+  case: Case;
+  byPeer: Map<PeerName, Measurements>;
+}
+
+const WARM_SECONDS = 2;
+const PAUSE_MS = 250;
+
+/** Measures a case at all peers in turn, as often as there are rounds. A peer that fails is left out. */
+export async function measureCase(
+  wanted: Case,
+  peers: Peer[],
+  context: Context & { rounds: number },
+): Promise<Result> {
+  let able = peers.filter(({ name }) => wanted.onlyUs !== true || name === 'us');
+  const byPeer = new Map<PeerName, Measurements>();
+  /** Does something at each peer that is still able. */
+  const inTurn = async (work: (peer: Peer) => Promise<void>) => {
+    for (const peer of able) {
+      try {
+        await work(peer);
+      } catch (cause) {
+        console.error(`FAILED: ${wanted.name} at ${peer.name}: ${(cause as Error).message}`);
+        process.exitCode = 1;
+        byPeer.delete(peer.name);
+        able = able.filter((other) => other !== peer);
+      }
+    }
+  };
+  await inTurn(async (peer) => {
+    byPeer.set(peer.name, { values: [], serverCores: [], loadCores: [] });
+    const seconds = Math.min(WARM_SECONDS, context.seconds);
+    if (wanted.isCold !== true) await wanted.measure(peer, { ...context, seconds });
+  });
+  const rounds = wanted.once === true ? 1 : context.rounds;
+  for (let round = 0; round < rounds; round += 1) {
+    await inTurn(async (peer) => {
+      await setTimeout(PAUSE_MS);
+      await measureOnce(wanted, peer, context, byPeer.get(peer.name)!);
+    });
+  }
+  return { case: wanted, byPeer };
+}
+
+async function measureOnce(
+  wanted: Case,
+  peer: Peer,
+  context: Context,
+  { values, serverCores, loadCores }: Measurements,
+): Promise<void> {
+  const begin = { server: cpuSecondsOf(peer.pid), load: ownCpuSeconds(), at: performance.now() };
+  const value = await wanted.measure(peer, context);
+  const seconds = (performance.now() - begin.at) / 1000;
+  values.push(value);
+  serverCores.push((cpuSecondsOf(peer.pid) - begin.server) / seconds);
+  loadCores.push((ownCpuSeconds() - begin.load) / seconds);
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}

@@ -1,0 +1,68 @@
+/** What a server and the processes it started take of the machine, from /proc. */
+import { readdirSync, readFileSync } from 'node:fs';
+
+const TICKS_PER_SECOND = 100; // USER_HZ, the same on every Linux of today
+const MEGABYTE = 1000 * 1000;
+
+interface ProcessStat {
+  pid: number;
+  parent: number;
+  cpuSeconds: number;
+}
+
+function readStat(pid: number): ProcessStat | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // Behind the name, which may hold anything.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    // utime, stime and those of children that have ended
+    const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+    return { pid, parent: Number(fields[1]), cpuSeconds: ticks / TICKS_PER_SECOND };
+  } catch {
+    return undefined; // it has ended
+  }
+}
+
+/** The process and all its descendants. */
+function listTree(root: number): ProcessStat[] {
+  const all = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => readStat(Number(name)) ?? []);
+  const tree = all.filter(({ pid }) => pid === root);
+  for (const { pid } of tree) tree.push(...all.filter(({ parent }) => parent === pid));
+  return tree;
+}
+
+/** Processor time of a process and all below it, those included that have ended. */
+export function cpuSecondsOf(root: number): number {
+  return listTree(root).reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
+}
+
+/** The same for this process and the generators it started, but not for the servers, which live on. */
+export const ownCpuSeconds = (): number => readStat(process.pid)!.cpuSeconds;
+
+/** Memory in MB. `pss` counts a page that several processes share only once. */
+export function memoryOf(root: number): { pss: number; rss: number; processes: number } {
+  const tree = listTree(root);
+  let pss = 0;
+  let rss = 0;
+  for (const { pid } of tree) {
+    const text = readRollup(pid);
+    pss += readKilobytes(text, 'Pss');
+    rss += readKilobytes(text, 'Rss');
+  }
+  return { pss, rss, processes: tree.length };
+}
+
+function readRollup(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function readKilobytes(text: string, name: string): number {
+  const kilobytes = Number(new RegExp(`^${name}: +(\\d+) kB`, 'm').exec(text)?.[1] ?? 0);
+  return (kilobytes * 1024) / MEGABYTE;
+}

@@ -1,0 +1,80 @@
+/** Where the time of our HTTP workers goes: a CPU profile of each case. */
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import type { Case } from './cases/case.ts';
+import type { Options } from './options.ts';
+import { startUs } from './peers/us.ts';
+import { verifyPush } from './verify.ts';
+import { storedRepositories } from './world.ts';
+
+interface Profile {
+  nodes: {
+    id: number;
+    callFrame: { functionName: string; url: string; lineNumber: number };
+  }[];
+  samples: number[];
+  timeDeltas: number[];
+}
+
+const SHOWN = 40;
+const root = join(import.meta.dirname, '..');
+
+/** Runs each case at a server of its own, whose workers write a profile when they end. */
+export async function profileCases(
+  chosen: readonly Case[],
+  run: Options & { folder: string; profile: string },
+): Promise<void> {
+  const { sizes, seconds } = run;
+  const folder = join(run.folder, 'us');
+  const filled = await startUs({ folder });
+  await verifyPush(filled);
+  await filled.seed(storedRepositories(sizes));
+  await filled.stop();
+  for (const wanted of chosen) {
+    const output = join(run.profile, wanted.name);
+    mkdirSync(output, { recursive: true });
+    const nodeOptions = ['--cpu-prof', `--cpu-prof-dir=${output}`];
+    const us = await startUs({ folder, nodeOptions });
+    const value = await wanted.measure(us, { sizes, seconds, folder: run.folder });
+    await us.stop();
+    console.log(`\n## ${wanted.name}: ${value.toFixed(1)} ${wanted.unit} under the profiler\n`);
+    console.log(summarise(output));
+  }
+}
+
+/** The functions that took most of the busiest worker's time by themselves. */
+function summarise(folder: string): string {
+  const profiles = readdirSync(folder)
+    .filter((name) => name.endsWith('.cpuprofile'))
+    .map((name) => readTimes(JSON.parse(readFileSync(join(folder, name), 'utf8')) as Profile));
+  const busiest = profiles.sort((a, b) => busy(b) - busy(a))[0]!;
+  const total = busy(busiest);
+  const lines = [...busiest]
+    .filter(([name]) => name !== '(idle)')
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, SHOWN)
+    .map(([name, time]) => `${((time / total) * 100).toFixed(1).padStart(5)} %  ${name}`);
+  const idle = ((busiest.get('(idle)') ?? 0) / (total + (busiest.get('(idle)') ?? 0))) * 100;
+  return [`of the time it was not idle (${idle.toFixed(0)} %)`, ...lines].join('\n');
+}
+
+const busy = (times: Map<string, number>) =>
+  [...times].reduce((sum, [name, time]) => (name === '(idle)' ? sum : sum + time), 0);
+
+function readTimes({ nodes, samples, timeDeltas }: Profile): Map<string, number> {
+  const names = new Map(nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]));
+  const times = new Map<string, number>();
+  for (const [n, id] of samples.entries()) {
+    const name = names.get(id)!;
+    times.set(name, (times.get(name) ?? 0) + (timeDeltas[n] ?? 0));
+  }
+  return times;
+}
+
+function nameOf({ functionName, url, lineNumber }: Profile['nodes'][number]['callFrame']): string {
+  if (url === '') return functionName;
+  const place = url.startsWith('file:') ? relative(root, fileURLToPath(url)) : url;
+  return `${functionName || '(anonymous)'} ${place}:${lineNumber + 1}`;
+}
