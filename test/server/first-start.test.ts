@@ -20,7 +20,7 @@ import {
 } from './support/program.ts';
 
 /** More rounds find more: ROADSTEAD_TEST_ROUNDS=20. */
-const ROUNDS = Number(process.env.ROADSTEAD_TEST_ROUNDS ?? 3);
+const ROUNDS = Number(process.env.ROADSTEAD_TEST_ROUNDS ?? 2);
 
 test('the first start makes a password, shows it once and keeps it in a private file', async (t) => {
   const begin = performance.now();

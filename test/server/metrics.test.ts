@@ -5,7 +5,6 @@ import { test } from 'node:test';
 import {
   ADMIN_PASSWORD,
   authorization,
-  findChildren,
   startWithDatabase,
   waitFor,
   type Server,
@@ -75,19 +74,4 @@ test('names, unknown URLs and methods make no new series', async (t) => {
 
   assert.equal(seriesOf(text).join('\n'), before.join('\n'));
   assert.doesNotMatch(text, /name-\d|PURGE/);
-});
-
-test('a worker that is being replaced does not hold up the figures', async (t) => {
-  const server = await startWithDatabase(t, { env: { ROADSTEAD_WORKERS: '2' } });
-  const [worker] = findChildren(server.pid, 'worker');
-
-  process.kill(worker!, 'SIGKILL');
-  await waitFor(() => server.stdout().includes('worker ended, starting another'));
-
-  while (server.stdout().match(/"listening"/g)!.length < 3) {
-    const begin = performance.now();
-    await scrape(server);
-    assert.ok(performance.now() - begin < 2500);
-  }
-  assert.ok(sum(await scrape(server), 'roadstead_http_requests_total') > 0);
 });
