@@ -2,14 +2,21 @@ import { setTimeout } from 'node:timers/promises';
 
 import type { Case, Context } from './cases/case.ts';
 import type { Peer, PeerName } from './peers/peer.ts';
-import { cpuSecondsOf, ownCpuSeconds } from './processes.ts';
+import { cpuSecondsOf, machineCpuSeconds, ownCpuSeconds } from './processes.ts';
+
+export interface Cores {
+  server: number;
+  /** The load generator. */
+  load: number;
+  /** Everybody else on this machine, and the kernel for itself: should be next to nothing. */
+  others: number;
+}
 
 /** One case at one peer. */
 export interface Measurements {
   values: number[];
-  /** Cores that the server, and the generator, kept busy: medians. */
-  serverCores: number[];
-  loadCores: number[];
+  /** Cores that were kept busy, by whom. */
+  cores: Cores[];
 }
 
 export interface Result {
@@ -42,7 +49,7 @@ export async function measureCase(
     }
   };
   await inTurn(async (peer) => {
-    byPeer.set(peer.name, { values: [], serverCores: [], loadCores: [] });
+    byPeer.set(peer.name, { values: [], cores: [] });
     const seconds = Math.min(WARM_SECONDS, context.seconds);
     if (wanted.isCold !== true) await wanted.measure(peer, { ...context, seconds });
   });
@@ -60,15 +67,23 @@ async function measureOnce(
   wanted: Case,
   peer: Peer,
   context: Context,
-  { values, serverCores, loadCores }: Measurements,
+  { values, cores }: Measurements,
 ): Promise<void> {
-  const begin = { server: cpuSecondsOf(peer.pid), load: ownCpuSeconds(), at: performance.now() };
+  const begin = readCpuSeconds(peer);
   const value = await wanted.measure(peer, context);
-  const seconds = (performance.now() - begin.at) / 1000;
+  const end = readCpuSeconds(peer);
+  const busy = (key: keyof typeof begin) => (end[key] - begin[key]) / (end.clock - begin.clock);
+  const [server, load] = [busy('server'), busy('load')];
   values.push(value);
-  serverCores.push((cpuSecondsOf(peer.pid) - begin.server) / seconds);
-  loadCores.push((ownCpuSeconds() - begin.load) / seconds);
+  cores.push({ server, load, others: busy('machine') - server - load });
 }
+
+const readCpuSeconds = ({ pid }: Peer) => ({
+  server: cpuSecondsOf(pid),
+  load: ownCpuSeconds(),
+  machine: machineCpuSeconds(),
+  clock: performance.now() / 1000,
+});
 
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);

@@ -41,6 +41,13 @@ export function cpuSecondsOf(root: number): number {
 /** The same for this process and the generators it started, but not for the servers, which live on. */
 export const ownCpuSeconds = (): number => readStat(process.pid)!.cpuSeconds;
 
+/** Processor time of everything on the machine, the kernel's own included. */
+export function machineCpuSeconds(): number {
+  const [, ...fields] = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0]!.split(/ +/);
+  const [user = 0, nice = 0, system = 0, , , hardIrq = 0, softIrq = 0] = fields.map(Number);
+  return (user + nice + system + hardIrq + softIrq) / TICKS_PER_SECOND;
+}
+
 /** Memory in MB. `pss` counts a page that several processes share only once. */
 export function memoryOf(root: number): { pss: number; rss: number; processes: number } {
   const tree = listTree(root);

@@ -66,12 +66,14 @@ export function makeRatioTable(results: Result[], peers: Peer[]): string {
   );
 }
 
-/** Cores at work: the server's and, behind the plus, the generator's. */
+/** Cores at work: of the server, the generator and everybody else. */
 export function makeCpuTable(results: Result[], peers: Peer[]): string {
   const cell = (measured: Measurements | undefined) =>
     measured === undefined
       ? '–'
-      : `${median(measured.serverCores).toFixed(2)} + ${median(measured.loadCores).toFixed(2)}`;
+      : (['server', 'load', 'others'] as const)
+          .map((who) => Math.max(0, median(measured.cores.map((cores) => cores[who]))).toFixed(2))
+          .join(' + ');
   return makeTable(
     ['', ...peers.map(({ name }) => name)],
     results
@@ -103,7 +105,7 @@ ${peers.map(({ title, remark }) => `- ${title}: ${remark}`).join('\n')}
 
 ${makeRatioTable(results, peers)}
 
-Cores at work, server + load generator:
+Cores at work, server + load generator + everybody else on this machine:
 
 ${makeCpuTable(results, peers)}
 `;
