@@ -23,12 +23,7 @@ export interface WorkerPool {
 
 /** Starts the HTTP workers and keeps their number: one that dies is replaced. */
 export function startWorkers(count: number, start: WorkerStart, log: Log): WorkerPool {
-  // The kernel hands connections out: no process in between.
-  cluster.schedulingPolicy = cluster.SCHED_NONE;
-  cluster.setupPrimary({
-    exec: fileURLToPath(new URL('./worker-main.ts', import.meta.url)),
-    args: [],
-  });
+  setUpCluster();
   const { promise: listening, resolve, reject } = Promise.withResolvers<number>();
   const serving = new Map<number, Worker>();
   let isStopping = false;
@@ -99,6 +94,13 @@ export function startWorkers(count: number, start: WorkerStart, log: Log): Worke
       clearTimeout(timer);
     },
   };
+}
+
+function setUpCluster(): void {
+  // The kernel hands connections out: no process in between.
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
+  const exec = fileURLToPath(new URL('./worker-main.ts', import.meta.url));
+  cluster.setupPrimary({ exec, args: [] });
 }
 
 const listWorkers = () =>
