@@ -20,6 +20,7 @@ export async function readBody(
       chunks.push(chunk);
     }
   } catch (cause) {
+    raw.resume(); // what is left of it, so that the connection can be used again
     if (cause instanceof Refusal) throw cause;
     throw new Refusal('MANIFEST_INVALID', 'the connection broke before the body was complete', {
       cause,

@@ -48,6 +48,7 @@ export async function receiveBody(
     }
   } finally {
     await chunks.return?.();
+    body.resume(); // what is left of it, so that the connection can be used again
   }
   if (receivedBytes < (limits.expectedBytes ?? 0)) throw otherSize(limits);
   return { receivedBytes };
