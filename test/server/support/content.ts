@@ -99,9 +99,16 @@ export async function beginUpload(url: string, sizeBytes: number): Promise<SlowU
   const request = http.request(`${url}${REPOSITORY}/blobs/uploads/?digest=${digest}`, {
     method: 'POST',
     agent: false,
-    headers: { ...admin, 'content-type': 'application/octet-stream', 'content-length': sizeBytes },
+    headers: {
+      ...admin,
+      'content-type': 'application/octet-stream',
+      'content-length': sizeBytes,
+      expect: '100-continue', // tells when the server has the request
+    },
   });
   request.on('error', () => {}); // whoever waits for its answer learns of it
+  request.flushHeaders();
+  await once(request, 'continue');
   const { promise: sent, resolve } = Promise.withResolvers<void>();
   request.write(bytes.subarray(0, half), () => resolve());
   await sent;
