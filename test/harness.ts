@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test';
 
 import { Secret } from '../src/lib/secret.ts';
 import { readConfig, toConfig, type ConfigValues } from '../src/platform/config/index.ts';
+import { openLookups } from '../src/platform/db/lookups.ts';
 import type { App } from '../src/platform/http/routes.ts';
 import type { Platform } from '../src/platform/index.ts';
 import { createLog } from '../src/platform/log/index.ts';
@@ -50,7 +51,7 @@ export async function startApp(t: TestContext, options: TestOptions = {}): Promi
   const app = await createApp(platform, { collectMetrics: () => collect(platform) });
   t.after(async () => {
     await app.close();
-    await platform.db.destroy();
+    await Promise.all([platform.db.destroy(), platform.lookups.destroy()]);
   });
   await app.ready();
 
@@ -66,6 +67,7 @@ async function openPlatform(values: ConfigValues, address: Address): Promise<Pla
   return {
     config,
     db: open(address),
+    lookups: openLookups(address, { poolSize: 2, applicationName: 'test' }),
     storage,
     secretBox: createSecretBox(new Secret('a secret key for tests, 32 characters')),
     log: createLog({ level: values.log.level }),

@@ -1,6 +1,7 @@
 import { Secret } from '../../src/lib/secret.ts';
 import { readConfig, toConfig } from '../../src/platform/config/index.ts';
 import { connect } from '../../src/platform/db/connect.ts';
+import { openLookups } from '../../src/platform/db/lookups.ts';
 import { createLog } from '../../src/platform/log/index.ts';
 import { createMetrics } from '../../src/platform/metrics/index.ts';
 import { createSecretBox } from '../../src/platform/secret-box.ts';
@@ -10,14 +11,15 @@ import { createApp } from '../../src/server/app.ts';
 /** The API as the routes declare it. Nothing is opened: no route is called. */
 export async function generateOpenApi(): Promise<string> {
   const config = toConfig(readConfig({}));
-  const db = connect(
-    { host: '/nowhere', port: 5432, user: 'nobody', database: 'nothing' },
-    { poolSize: 1, statementTimeoutMs: 1000, applicationName: 'generate' },
-  );
+  const nowhere = { host: '/nowhere', port: 5432, user: 'nobody', database: 'nothing' };
+  const options = { poolSize: 1, statementTimeoutMs: 1000, applicationName: 'generate' };
+  const db = connect(nowhere, options);
+  const lookups = openLookups(nowhere, options);
   const app = await createApp(
     {
       config,
       db,
+      lookups,
       storage: openStorage(config),
       secretBox: createSecretBox(new Secret('only so that there is one, nothing is sealed')),
       log: createLog({ level: 'fatal' }),
@@ -28,6 +30,6 @@ export async function generateOpenApi(): Promise<string> {
   await app.ready();
   const document = app.swagger();
   await app.close();
-  await db.destroy();
+  await Promise.all([db.destroy(), lookups.destroy()]);
   return JSON.stringify(document, undefined, 2);
 }

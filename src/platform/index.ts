@@ -1,5 +1,6 @@
 import type { Config } from './config/index.ts';
 import type { Db } from './db/connect.ts';
+import type { Lookups } from './db/lookups.ts';
 import type { Log } from './log/index.ts';
 import type { Metrics } from './metrics/index.ts';
 import type { BlobStorage } from './storage/index.ts';
@@ -9,6 +10,7 @@ import type { SecretBox } from './secret-box.ts';
 export interface Platform {
   config: Config;
   db: Db;
+  lookups: Lookups;
   storage: BlobStorage;
   secretBox: SecretBox;
   log: Log;

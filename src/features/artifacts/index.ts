@@ -1,22 +1,18 @@
 export {
   commitBlob,
   deleteBlob,
-  findBlob,
   findBlobSource,
   forgetBlobDeletion,
   insertBlobDeletion,
   mountBlob,
+  touchBlob,
   type BlobSource,
-  type StoredBlob,
 } from './store/blobs.ts';
 export {
   deleteManifest,
-  findManifest,
-  findManifestBytes,
   listReferrers,
   pushManifest,
   type ReferrerRow,
-  type StoredManifest,
 } from './store/manifests.ts';
 export {
   ensureRepository,
@@ -26,3 +22,4 @@ export {
 } from './store/repositories.ts';
 export { repositoryRoutes } from './routes.ts';
 export { deleteTag, listTagNames } from './store/tags.ts';
+export { openArtifactLookups, type FoundBlob, type FoundManifest } from './store/lookups.ts';

@@ -1,47 +1,71 @@
-import Type from 'typebox';
+import type { IncomingHttpHeaders } from 'node:http';
 
+import { ByteCache } from '../../lib/byte-cache.ts';
 import { Refusal } from '../../lib/errors.ts';
 import { parseDigest, type Digest } from '../../oci/digest.ts';
 import { matchesEtag } from '../../oci/http-range.ts';
 import type { Routes } from '../../platform/http/routes.ts';
-import { deleteBlob, findBlob } from '../artifacts/index.ts';
+import { deleteBlob, openArtifactLookups, touchBlob } from '../artifacts/index.ts';
 import { repositoryOf } from './repository-param.ts';
 import { sendBlob } from './send-blob.ts';
 
-const Params = Type.Object({ name: Type.String(), digest: Type.String() });
+interface Params {
+  name: string;
+  digest: string;
+}
+
+/** Configs, charts, signatures: as large as they get, and what a process keeps of them. */
+const SMALL_BLOB_BYTES = 64 * 1024;
+const KEPT_BYTES = 24 * 1024 * 1024;
 
 /** OCI 1.1 §pulling-blobs and §deleting-blobs. */
-export const blobRoutes: Routes = (app, { db, storage, metrics }) => {
-  app.route({
+export const blobRoutes: Routes = (app, { db, lookups, storage, metrics }) => {
+  const { findBlob } = openArtifactLookups(lookups);
+  const small = new ByteCache(KEPT_BYTES);
+
+  app.route<{ Params: Params }>({
     method: ['GET', 'HEAD'],
     url: '/v2/:name/blobs/:digest',
-    schema: { hide: true, params: Params },
+    schema: { hide: true },
     config: { access: 'repository:pull', repository: repositoryOf },
     handler: async (request, reply) => {
       const digest = parseDigest(request.params.digest);
-      const blob = await findBlob(db, request.scope!, digest);
-      if (blob === undefined) throw blobUnknown(digest);
-      reply
-        .header('docker-content-digest', digest)
-        .header('etag', `"${digest}"`)
-        .header('accept-ranges', 'bytes')
-        .header('cache-control', 'private, max-age=31536000, immutable');
+      const blob = await findBlob(request.scope!, digest);
+      if (blob === undefined || (blob.isStale && !(await touchBlob(db, blob)))) {
+        throw blobUnknown(digest);
+      }
+      reply.headers({
+        'docker-content-digest': digest,
+        etag: `"${digest}"`,
+        'accept-ranges': 'bytes',
+        'cache-control': 'private, max-age=31536000, immutable',
+      });
       if (matchesEtag(request.headers['if-none-match'], digest)) return reply.code(304).send();
-      reply.type('application/octet-stream');
-      if (request.method === 'HEAD') return reply.header('content-length', blob.size_bytes).send();
-      const { range, 'if-range': ifRange } = request.headers;
-      // RFC 9110 §13.1.5: a part is of no use to whoever has parts of something else.
-      const isSame = ifRange === undefined || ifRange === `"${digest}"`;
-      await sendBlob({ storage }, reply, blob, isSame ? range : undefined);
+      reply.header('content-type', 'application/octet-stream');
+      if (request.method === 'HEAD') return reply.header('content-length', blob.sizeBytes).send();
+      const range = readRange(request.headers, digest);
+      if (range === undefined && blob.sizeBytes <= SMALL_BLOB_BYTES) {
+        metrics.bytesSent.inc(blob.sizeBytes);
+        return reply.send(await readSmall(digest, blob.location));
+      }
+      await sendBlob({ storage }, reply, blob, range);
       metrics.bytesSent.inc(Number(reply.getHeader('content-length')));
       return reply;
     },
   });
 
-  app.delete(
+  async function readSmall(digest: Digest, location: string): Promise<Buffer> {
+    const kept = small.get(digest);
+    if (kept !== undefined) return kept;
+    const bytes = await storage.readWhole(location);
+    small.set(digest, bytes);
+    return bytes;
+  }
+
+  app.delete<{ Params: Params }>(
     '/v2/:name/blobs/:digest',
     {
-      schema: { hide: true, params: Params },
+      schema: { hide: true },
       config: { access: 'repository:delete', repository: repositoryOf },
     },
     async (request, reply) => {
@@ -51,6 +75,14 @@ export const blobRoutes: Routes = (app, { db, storage, metrics }) => {
     },
   );
 };
+
+/** The ranges that are asked for. A part is of no use to whoever has parts of something else (RFC 9110 §13.1.5). */
+function readRange(
+  { range, 'if-range': ifRange }: IncomingHttpHeaders,
+  digest: Digest,
+): string | undefined {
+  return ifRange === undefined || ifRange === `"${digest}"` ? range : undefined;
+}
 
 function blobUnknown(digest: Digest): Refusal {
   return new Refusal('BLOB_UNKNOWN', `the blob ${digest} is not in this repository`, {

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
-import Type from 'typebox';
+import Type, { type Static } from 'typebox';
 
+import { ByteCache } from '../../lib/byte-cache.ts';
 import { Refusal } from '../../lib/errors.ts';
 import { parseReference, parseTag, type Reference } from '../../oci/reference.ts';
 import { matchesEtag } from '../../oci/http-range.ts';
@@ -9,46 +10,55 @@ import { callerName } from '../access/index.ts';
 import {
   deleteManifest,
   deleteTag,
-  findManifest,
-  findManifestBytes,
   findRepositoryId,
+  openArtifactLookups,
 } from '../artifacts/index.ts';
 import { pushManifest } from './push-manifest.ts';
 import { readBody } from './read-body.ts';
 import { repositoryOf } from './repository-param.ts';
 
-const Params = Type.Object({ name: Type.String(), reference: Type.String() });
+interface Params {
+  name: string;
+  reference: string;
+}
+
+/** What a process keeps of the manifests it served. */
+const KEPT_BYTES = 24 * 1024 * 1024;
+
 const PushQuery = Type.Object({
   tag: Type.Optional(Type.Union([Type.String(), Type.Array(Type.String())])),
 });
 
 /** OCI 1.1 §pulling-manifests, §pushing-manifests, §deleting-tags and §deleting-manifests. */
-export const manifestRoutes: Routes = (app, { db, config }) => {
-  app.route({
+export const manifestRoutes: Routes = (app, { db, lookups, config }) => {
+  const { findManifest, findManifestBytes } = openArtifactLookups(lookups);
+  const kept = new ByteCache(KEPT_BYTES);
+
+  app.route<{ Params: Params }>({
     method: ['GET', 'HEAD'],
     url: '/v2/:name/manifests/:reference',
-    schema: { hide: true, params: Params },
+    schema: { hide: true },
     config: { access: 'repository:pull', repository: repositoryOf },
     handler: async (request, reply) => {
       const reference = parseReference(request.params.reference);
-      const manifest = await findManifest(db, request.scope!, reference);
+      const manifest = await findManifest(request.scope!, reference);
       if (manifest === undefined) throw await manifestUnknown(request, reference);
-      reply.header('docker-content-digest', manifest.digest).header('etag', `"${manifest.digest}"`);
-      if (matchesEtag(request.headers['if-none-match'], manifest.digest)) {
-        return reply.code(304).send();
-      }
-      reply.type(manifest.mediaType).header('content-length', manifest.sizeBytes);
+      const { digest } = manifest;
+      reply.headers({ 'docker-content-digest': digest, etag: `"${digest}"` });
+      if (matchesEtag(request.headers['if-none-match'], digest)) return reply.code(304).send();
+      reply.headers({ 'content-type': manifest.mediaType, 'content-length': manifest.sizeBytes });
       if (request.method === 'HEAD') return reply.send();
-      const bytes = await findManifestBytes(db, manifest.id);
+      const bytes = kept.get(digest) ?? (await findManifestBytes(manifest.id));
       if (bytes === undefined) throw await manifestUnknown(request, reference);
+      kept.set(digest, bytes);
       return reply.send(bytes);
     },
   });
 
-  app.put(
+  app.put<{ Params: Params; Querystring: Static<typeof PushQuery> }>(
     '/v2/:name/manifests/:reference',
     {
-      schema: { hide: true, params: Params, querystring: PushQuery },
+      schema: { hide: true, querystring: PushQuery },
       config: { access: 'repository:push', repository: repositoryOf },
     },
     async (request, reply) => {
@@ -74,10 +84,10 @@ export const manifestRoutes: Routes = (app, { db, config }) => {
     },
   );
 
-  app.delete(
+  app.delete<{ Params: Params }>(
     '/v2/:name/manifests/:reference',
     {
-      schema: { hide: true, params: Params },
+      schema: { hide: true },
       config: { access: 'repository:delete', repository: repositoryOf },
     },
     async (request, reply) => {

@@ -5,27 +5,27 @@ import type { FastifyReply } from 'fastify';
 
 import { parseRange, type ByteRange } from '../../oci/http-range.ts';
 import type { Platform } from '../../platform/index.ts';
-import type { StoredBlob } from '../artifacts/index.ts';
+import type { FoundBlob } from '../artifacts/index.ts';
 import { Refusal } from '../../lib/errors.ts';
 
 /** Sends a blob, or the parts that a Range header asks for (RFC 9110 §14). */
 export async function sendBlob(
   { storage }: Pick<Platform, 'storage'>,
   reply: FastifyReply,
-  { location, size_bytes }: StoredBlob,
+  { location, sizeBytes }: FoundBlob,
   rangeHeader: string | undefined,
 ) {
-  const answer = parseRange(rangeHeader, size_bytes);
+  const answer = parseRange(rangeHeader, sizeBytes);
   if (answer.kind === 'unsatisfiable') {
-    throw new Refusal('RANGE_INVALID', `the blob has ${size_bytes} bytes`, {
-      headers: { 'content-range': `bytes */${size_bytes}` },
+    throw new Refusal('RANGE_INVALID', `the blob has ${sizeBytes} bytes`, {
+      headers: { 'content-range': `bytes */${sizeBytes}` },
     });
   }
   if (answer.kind === 'whole') {
     // As a range, so that bytes that are missing are an error before anything is promised.
-    const all = size_bytes === 0 ? undefined : { start: 0, end: size_bytes - 1 };
+    const all = sizeBytes === 0 ? undefined : { start: 0, end: sizeBytes - 1 };
     const body = await storage.read(location, all);
-    return reply.header('content-length', size_bytes).send(body);
+    return reply.header('content-length', sizeBytes).send(body);
   }
   const [first, ...others] = answer.ranges;
   if (first !== undefined && others.length === 0) {
@@ -33,10 +33,10 @@ export async function sendBlob(
     return reply
       .code(206)
       .header('content-length', first.end - first.start + 1)
-      .header('content-range', contentRange(first, size_bytes))
+      .header('content-range', contentRange(first, sizeBytes))
       .send(body);
   }
-  return sendParts(storage, reply, { location, size_bytes, ranges: answer.ranges });
+  return sendParts(storage, reply, { location, sizeBytes, ranges: answer.ranges });
 }
 
 const contentRange = ({ start, end }: ByteRange, sizeBytes: number) =>
@@ -46,12 +46,12 @@ const contentRange = ({ start, end }: ByteRange, sizeBytes: number) =>
 function sendParts(
   storage: Platform['storage'],
   reply: FastifyReply,
-  blob: { location: string; size_bytes: number; ranges: ByteRange[] },
+  blob: { location: string; sizeBytes: number; ranges: ByteRange[] },
 ) {
   const boundary = randomUUID();
   const parts = blob.ranges.map((range) => ({
     range,
-    head: `\r\n--${boundary}\r\nContent-Type: application/octet-stream\r\nContent-Range: ${contentRange(range, blob.size_bytes)}\r\n\r\n`,
+    head: `\r\n--${boundary}\r\nContent-Type: application/octet-stream\r\nContent-Range: ${contentRange(range, blob.sizeBytes)}\r\n\r\n`,
   }));
   const tail = `\r\n--${boundary}--\r\n`;
   const length = parts.reduce(

@@ -25,6 +25,19 @@ pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
 /** Opens a pool. `destroy()` closes it. */
 export function connect(address: DatabaseAddress, options: ConnectOptions): Db {
+  const pool = openPool(address, {
+    ...options,
+    settings: { idle_in_transaction_session_timeout: '30s' },
+  });
+  return new Kysely<DB>({ dialect: new PostgresDialect({ pool }) });
+}
+
+interface PoolOptions extends ConnectOptions {
+  /** PostgreSQL settings of every connection. */
+  settings: Record<string, string>;
+}
+
+export function openPool(address: DatabaseAddress, options: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
     ...address,
     max: options.poolSize,
@@ -32,10 +45,12 @@ export function connect(address: DatabaseAddress, options: ConnectOptions): Db {
     connectionTimeoutMillis: 10_000,
     idleTimeoutMillis: 60_000,
     statement_timeout: options.statementTimeoutMs,
-    idle_in_transaction_session_timeout: 30_000,
+    options: Object.entries(options.settings)
+      .map(([name, value]) => `-c ${name}=${value}`)
+      .join(' '),
   });
   // A connection that breaks in a statement fails the statement; unheard, its event would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));
   pool.on('error', (error) => options.onIdleError?.(error));
-  return new Kysely<DB>({ dialect: new PostgresDialect({ pool }) });
+  return pool;
 }

@@ -31,6 +31,8 @@ export interface BlobStorage {
   copyPrefix(from: string, to: string, sizeBytes: number): Promise<void>;
   /** The bytes of a location, or a part of them. Fails when bytes of that part are missing. */
   read(location: string, range?: ByteRange): Promise<Readable>;
+  /** All bytes of a small blob. */
+  readWhole(location: string): Promise<Buffer>;
   /** The size in bytes; undefined when there is nothing. */
   findSize(location: string): Promise<number | undefined>;
   /** Removes a location. Absent counts as done. */

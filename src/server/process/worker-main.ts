@@ -1,6 +1,7 @@
 /** An HTTP worker process. The primary starts it and tells it what to serve. */
 import { toConfig } from '../../platform/config/index.ts';
 import { connect } from '../../platform/db/connect.ts';
+import { openLookups } from '../../platform/db/lookups.ts';
 import type { Platform } from '../../platform/index.ts';
 import { createLog } from '../../platform/log/index.ts';
 import { createMetrics } from '../../platform/metrics/index.ts';
@@ -30,6 +31,11 @@ function openPlatform({ config: values, database, secretKey }: WorkerStart): Pla
       applicationName: 'roadstead',
       onIdleError: (error) => log.warn({ err: error }, 'database connection lost'),
     }),
+    lookups: openLookups(database, {
+      poolSize: 2,
+      applicationName: 'roadstead lookups',
+      onIdleError: (error) => log.warn({ err: error }, 'database connection lost'),
+    }),
     storage: openStorage(config),
     secretBox: createSecretBox(new Secret(secretKey)),
     log,
@@ -52,7 +58,7 @@ async function start(message: WorkerStart): Promise<void> {
   stop = async () => {
     clearInterval(tlsTimer);
     await drain(app, config.shutdown_timeout_ms, log);
-    await db.destroy();
+    await Promise.all([db.destroy(), platform.lookups.destroy()]);
   };
 }
 

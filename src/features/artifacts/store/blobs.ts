@@ -6,42 +6,19 @@ import type { Db } from '../../../platform/db/connect.ts';
 import { isForeignKeyViolation } from '../../../platform/db/errors.ts';
 import type { RepositoryKey } from './repositories.ts';
 
-export interface StoredBlob {
-  id: number;
-  location: string;
-  size_bytes: number;
-}
-
 /**
- * The blob, if this repository may serve it. Its grace period starts anew when it is over an hour old: a
- * client that asks for a blob relies on it being there for the manifest to come.
+ * Starts the grace period of a blob anew: a client that asks for it relies on it being there for the
+ * manifest to come. False: it is gone, the collector was quicker.
  */
-export async function findBlob(
+export async function touchBlob(
   db: Db,
-  { projectId, name }: RepositoryKey,
-  digest: Digest,
-): Promise<StoredBlob | undefined> {
-  const { rows } = await sql<StoredBlob & { repository_id: number; is_stale: boolean }>`
-    select b.id, b.location, b.size_bytes, rb.repository_id,
-           rb.touched_at < now() - interval '1 hour' as is_stale
-    from live_repository r
-    join repository_blob rb on rb.repository_id = r.id and rb.is_served
-    join blob b on b.id = rb.blob_id
-    where r.project_id = ${projectId} and r.name = ${name} and b.digest = ${digestToBytes(digest)}`.execute(
-    db,
-  );
-  const found = rows[0];
-  if (found === undefined || !found.is_stale) return found;
-  return (await touchBlob(db, found.repository_id, found.id)) ? found : undefined;
-}
-
-/** Answers whether it is still there: the collector may have been quicker. */
-async function touchBlob(db: Db, repositoryId: number, blobId: number): Promise<boolean> {
+  { id, repositoryId }: { id: number; repositoryId: number },
+): Promise<boolean> {
   const { numUpdatedRows } = await db
     .updateTable('repository_blob')
     .set({ touched_at: sql`now()` })
     .where('repository_id', '=', repositoryId)
-    .where('blob_id', '=', blobId)
+    .where('blob_id', '=', id)
     .where('is_served', '=', true)
     .executeTakeFirst();
   return numUpdatedRows > 0n;

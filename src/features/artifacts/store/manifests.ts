@@ -5,57 +5,9 @@ import { sql } from 'kysely';
 import { Refusal } from '../../../lib/errors.ts';
 import { digestFromBytes, digestToBytes, type Digest } from '../../../oci/digest.ts';
 import type { Manifest } from '../../../oci/manifest.ts';
-import type { Reference } from '../../../oci/reference.ts';
 import type { Db } from '../../../platform/db/connect.ts';
 import { isForeignKeyViolation } from '../../../platform/db/errors.ts';
 import type { RepositoryKey } from './repositories.ts';
-
-export interface StoredManifest {
-  id: number;
-  digest: Digest;
-  mediaType: string;
-  sizeBytes: number;
-}
-
-/** The manifest a tag or digest names in this repository. */
-export async function findManifest(
-  db: Db,
-  { projectId, name }: RepositoryKey,
-  reference: Reference,
-): Promise<StoredManifest | undefined> {
-  const from =
-    reference.tag !== undefined
-      ? sql`live_tag t join live_manifest m on m.id = t.manifest_id
-            where t.repository_id = r.id and t.name = ${reference.tag}`
-      : sql`live_manifest m where m.repository_id = r.id and m.digest = ${digestToBytes(reference.digest)}`;
-  const { rows } = await sql<{
-    id: number;
-    digest: Buffer;
-    media_type: string;
-    size_bytes: number;
-  }>`
-    select m.* from live_repository r
-    cross join lateral (select m.id, m.digest, m.media_type, m.size_bytes from ${from}) m
-    where r.project_id = ${projectId} and r.name = ${name}`.execute(db);
-  const row = rows[0];
-  if (row === undefined) return undefined;
-  return {
-    id: row.id,
-    digest: digestFromBytes(row.digest),
-    mediaType: row.media_type,
-    sizeBytes: row.size_bytes,
-  };
-}
-
-/** The exact bytes as they were pushed; undefined when the manifest was removed meanwhile. */
-export async function findManifestBytes(db: Db, manifestId: number): Promise<Buffer | undefined> {
-  const row = await db
-    .selectFrom('manifest_bytes')
-    .select('bytes')
-    .where('manifest_id', '=', manifestId)
-    .executeTakeFirst();
-  return row?.bytes;
-}
 
 export interface ManifestPush {
   repositoryId: number;
@@ -119,10 +71,13 @@ export async function deleteManifest(
   { actor, client }: { actor: string; client: string },
 ): Promise<boolean> {
   return db.transaction().execute(async (tx) => {
-    const found = await findManifest(tx, key, { digest });
-    if (found === undefined) return false;
     // Whoever pushes a tag to it holds this row FOR KEY SHARE until the push is committed.
-    await sql`select from manifest where id = ${found.id} for update`.execute(tx);
+    const { rows } = await sql<{ id: number }>`
+      select m.id from live_manifest m join live_repository r on r.id = m.repository_id
+      where r.project_id = ${key.projectId} and r.name = ${key.name} and m.digest = ${digestToBytes(digest)}
+      for update of m`.execute(tx);
+    const found = rows[0];
+    if (found === undefined) return false;
     const deletion = { deleted_at: sql<Date>`now()`, deletion_id: randomUUID() };
     // One statement: there may be more tags than a statement may have parameters.
     await sql`
@@ -135,13 +90,8 @@ export async function deleteManifest(
       select repository_id, name, null, ${digestToBytes(digest)}::bytea, ${actor}, ${client} from gone`.execute(
       tx,
     );
-    const { numUpdatedRows } = await tx
-      .updateTable('manifest')
-      .set(deletion)
-      .where('id', '=', found.id)
-      .where('deleted_at', 'is', null)
-      .executeTakeFirst();
-    return numUpdatedRows > 0n;
+    await tx.updateTable('manifest').set(deletion).where('id', '=', found.id).execute();
+    return true;
   });
 }
 

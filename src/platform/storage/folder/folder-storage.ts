@@ -1,6 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
-import { access, mkdir, open, readdir, rm, stat, type FileHandle } from 'node:fs/promises';
+import {
+  access,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  type FileHandle,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 
@@ -72,6 +81,10 @@ class FolderStorage implements BlobStorage {
     const handle = await open(this.#path(location), 'r');
     if (range !== undefined) await requireBytes(handle, location, range.end + 1);
     return createReadStream('', { fd: handle, highWaterMark: READ_CHUNK_BYTES, ...range });
+  }
+
+  async readWhole(location: string): Promise<Buffer> {
+    return readFile(this.#path(location));
   }
 
   async findSize(location: string): Promise<number | undefined> {

@@ -1,0 +1,77 @@
+import type pg from 'pg';
+
+/** A query that answers many look-ups at once. */
+export interface BatchedStatement<Key> {
+  /** Under this name each connection prepares it once. */
+  name: string;
+  /**
+   * SQL whose parameters are arrays, one per column of the keys:
+   * `… from unnest($1::…[], $2::…[]) with ordinality as wanted (a, b, position) …`. Its rows have the
+   * `position` of the key they answer, at most one each.
+   */
+  text: string;
+  toColumns(keys: Key[]): unknown[][];
+}
+
+interface Waiting<Key, Row> {
+  key: Key;
+  resolve(row: Row | undefined): void;
+  reject(error: unknown): void;
+}
+
+/** More than this in one query would make the first of them wait for the last. */
+const MAX_KEYS = 512;
+/** Queries of one statement under way; further look-ups gather until one is back. */
+const MAX_RUNNING = 1;
+
+/**
+ * Joins all look-ups that are asked for in one turn of the event loop into one query: a look-up costs a
+ * fraction of a round trip, and always sees what was committed before it was asked for.
+ */
+export function batchQuery<Key, Row extends object>(
+  pool: pg.Pool,
+  statement: BatchedStatement<Key>,
+): (key: Key) => Promise<Row | undefined> {
+  let gathered: Waiting<Key, Row>[] = [];
+  let running = 0;
+  let isScheduled = false;
+
+  function schedule(): void {
+    if (isScheduled || gathered.length === 0 || running >= MAX_RUNNING) return;
+    isScheduled = true;
+    setImmediate(send);
+  }
+
+  function send(): void {
+    isScheduled = false;
+    const batch = gathered.length <= MAX_KEYS ? gathered : gathered.slice(0, MAX_KEYS);
+    gathered = gathered.length <= MAX_KEYS ? [] : gathered.slice(MAX_KEYS);
+    running += 1;
+    void answer(batch).finally(() => {
+      running -= 1;
+      schedule();
+    });
+    schedule();
+  }
+
+  async function answer(batch: Waiting<Key, Row>[]): Promise<void> {
+    try {
+      const { rows } = await pool.query<Row & { position: number }>({
+        name: statement.name,
+        text: statement.text,
+        values: statement.toColumns(batch.map(({ key }) => key)),
+      });
+      const found: (Row | undefined)[] = [];
+      for (const row of rows) found[row.position - 1] = row;
+      for (const [index, { resolve }] of batch.entries()) resolve(found[index]);
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    }
+  }
+
+  return (key) =>
+    new Promise((resolve, reject) => {
+      gathered.push({ key, resolve, reject });
+      schedule();
+    });
+}

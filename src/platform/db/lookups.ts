@@ -1,0 +1,37 @@
+import { batchQuery, type BatchedStatement } from './batched-query.ts';
+import { openPool, type ConnectOptions, type DatabaseAddress } from './connect.ts';
+
+/** Look-ups of the pull path. They have connections of their own, so that nothing slow stands before them. */
+export interface Lookups {
+  /** A function that finds the row of one key, joined with all that ask in the same moment. */
+  batch<Key, Row extends object>(
+    statement: BatchedStatement<Key>,
+  ): (key: Key) => Promise<Row | undefined>;
+  destroy(): Promise<void>;
+}
+
+/** Always by index, however small or unknown the tables are to the planner, and planned once. */
+const SETTINGS = {
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  enable_bitmapscan: 'off',
+  plan_cache_mode: 'force_generic_plan',
+  jit: 'off',
+};
+const TIMEOUT_MS = 10_000;
+
+export function openLookups(
+  address: DatabaseAddress,
+  options: Pick<ConnectOptions, 'applicationName' | 'onIdleError'> & { poolSize: number },
+): Lookups {
+  const pool = openPool(address, {
+    ...options,
+    statementTimeoutMs: TIMEOUT_MS,
+    settings: SETTINGS,
+  });
+  return {
+    batch: (statement) => batchQuery(pool, statement),
+    destroy: () => pool.end(),
+  };
+}
