@@ -21,6 +21,7 @@ import { quote } from '../lib/quote.ts';
 import type { Config } from '../platform/config/index.ts';
 import type { App } from '../platform/http/routes.ts';
 import type { Platform } from '../platform/index.ts';
+import { RequestLog } from '../platform/log/request-log.ts';
 import { authenticate } from './authenticate.ts';
 import { authorize, requireDeclaredAccess } from './authorize.ts';
 import { collectMethods, refuseOtherMethods } from './method-not-allowed.ts';
@@ -88,6 +89,7 @@ function makeFastify(platform: Platform, { tls }: AppOptions): App {
   const { config, log } = platform;
   const serverOptions: FastifyServerOptions = {
     loggerInstance: log,
+    childLoggerFactory: (_log, bindings) => new RequestLog(log, bindings) as never,
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: (request) => {
       const given = request.headers['x-request-id'];

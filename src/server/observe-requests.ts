@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import { ANONYMOUS, callerName } from '../features/access/index.ts';
+import type { Config } from '../platform/config/index.ts';
 import type { Platform } from '../platform/index.ts';
 
 /** HTTP/2 takes any word for a method, and a label must have few values. */
@@ -35,7 +36,7 @@ export function observeRequest(
     metrics.requestsRunning.dec();
     metrics.requests.inc({ ...labels, status });
     metrics.requestSeconds.observe(labels, reply.elapsedTime / 1000);
-    if (!config.log.requests) return;
+    if (!isLogged(config.log.requests, request, status)) return;
     request.log.info(
       {
         method: request.method.slice(0, MOST_CHARACTERS.method),
@@ -56,4 +57,16 @@ function plainAddress(address: string | undefined): string {
   if (address === undefined) return 'gone'; // the connection has just ended
   const plain = address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
   return plain.slice(0, MOST_CHARACTERS.address);
+}
+
+function isLogged(
+  which: Config['log']['requests'],
+  { method, headers }: FastifyRequest,
+  status: number,
+): boolean {
+  if (which !== 'changes') return which === 'all';
+  if (method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS') return true;
+  // A challenge begins every sign-in, and a client looks for a blob before it pushes it.
+  const isOrdinary = status === 404 || (status === 401 && headers.authorization === undefined);
+  return status >= 400 && !isOrdinary;
 }

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 
 import { decodeProtectedHeader, jwtVerify, SignJWT, type JWTPayload } from 'jose';
 import Type from 'typebox';
@@ -87,14 +87,13 @@ export function createBearerTokens(
   }
 
   async function readClaims(token: string): Promise<Claims> {
-    const hash = createHash('sha256').update(token).digest('base64');
-    const remembered = verified.get(hash);
+    const remembered = verified.get(token);
     if (remembered !== undefined && remembered.exp! * 1000 > clock.now().getTime()) {
       return remembered;
     }
     try {
       const claims = await verifyAfresh(token);
-      verified.set(hash, claims);
+      verified.set(token, claims);
       return claims;
     } catch (cause) {
       if (isAboutTheToken(cause)) throw invalid(cause);

@@ -93,7 +93,11 @@ export const ConfigSchema = group('Configuration of `roadstead server`', {
       description: 'Least level that is written: trace, debug, info, warn, error or fatal.',
       default: 'info',
     }),
-    requests: Type.Boolean({ description: 'Write a line for every request.', default: true }),
+    requests: Type.Enum(['all', 'changes', 'none'], {
+      description:
+        'Which requests get a line: `all`, `changes` (what may change something, and what failed), or `none`.',
+      default: 'changes',
+    }),
   }),
   metrics: group('Figures for Prometheus at `/metrics`.', {
     token: secret('If set, `/metrics` wants `Authorization: Bearer` with this token.'),
