@@ -1,9 +1,27 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /** Writes a file of mode 0600, whole or not at all, durably. */
 export function writePrivateFile(file: string, text: string): void {
-  const partial = `${file}.partial`;
+  renameSync(writePartial(file, text), file);
+  syncFolderOf(file);
+}
+
+/** The same, unless the file is there already, made by another process perhaps in this moment. */
+export function createPrivateFile(file: string, text: string): void {
+  const partial = writePartial(file, text);
+  try {
+    linkSync(partial, file);
+    syncFolderOf(file);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+  } finally {
+    rmSync(partial, { force: true });
+  }
+}
+
+function writePartial(file: string, text: string): string {
+  const partial = `${file}.${process.pid}.partial`;
   const handle = openSync(partial, 'w', 0o600);
   try {
     writeSync(handle, text);
@@ -11,7 +29,10 @@ export function writePrivateFile(file: string, text: string): void {
   } finally {
     closeSync(handle);
   }
-  renameSync(partial, file);
+  return partial;
+}
+
+function syncFolderOf(file: string): void {
   const folder = openSync(dirname(file), 'r');
   try {
     fsyncSync(folder);
