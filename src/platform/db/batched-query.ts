@@ -21,8 +21,12 @@ interface Waiting<Key, Row> {
 
 /** More than this in one query would make the first of them wait for the last. */
 const MAX_KEYS = 512;
-/** Queries of one statement under way; further look-ups gather until one is back. */
-const MAX_RUNNING = 1;
+/**
+ * While a query is under way the next look-ups gather: fewer, larger queries cost half of what two at a time
+ * do (measured). Only when one is slow do others go beside it.
+ */
+const SLOW_MS = 20;
+const MAX_RUNNING = 4;
 
 /**
  * Joins all look-ups that are asked for in one turn of the event loop into one query: a look-up costs a
@@ -32,26 +36,28 @@ export function batchQuery<Key, Row extends object>(
   pool: pg.Pool,
   statement: BatchedStatement<Key>,
 ): (key: Key) => Promise<Row | undefined> {
-  let gathered: Waiting<Key, Row>[] = [];
+  const gathered: Waiting<Key, Row>[] = [];
   let running = 0;
+  let sentAt = 0;
   let isScheduled = false;
 
   function schedule(): void {
-    if (isScheduled || gathered.length === 0 || running >= MAX_RUNNING) return;
+    if (isScheduled || gathered.length === 0) return;
+    const mayRun = running === 0 || (running < MAX_RUNNING && performance.now() - sentAt > SLOW_MS);
+    if (!mayRun) return;
     isScheduled = true;
     setImmediate(send);
   }
 
   function send(): void {
     isScheduled = false;
-    const batch = gathered.length <= MAX_KEYS ? gathered : gathered.slice(0, MAX_KEYS);
-    gathered = gathered.length <= MAX_KEYS ? [] : gathered.slice(MAX_KEYS);
+    const batch = gathered.splice(0, MAX_KEYS);
     running += 1;
+    sentAt = performance.now();
     void answer(batch).finally(() => {
       running -= 1;
       schedule();
     });
-    schedule();
   }
 
   async function answer(batch: Waiting<Key, Row>[]): Promise<void> {

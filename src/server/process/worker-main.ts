@@ -32,7 +32,7 @@ function openPlatform({ config: values, database, secretKey }: WorkerStart): Pla
       onIdleError: (error) => log.warn({ err: error }, 'database connection lost'),
     }),
     lookups: openLookups(database, {
-      poolSize: 2,
+      poolSize: 4,
       applicationName: 'roadstead lookups',
       onIdleError: (error) => log.warn({ err: error }, 'database connection lost'),
     }),
