@@ -64,9 +64,14 @@ test('connections that the database ended are replaced', async (t) => {
     where datname = ${address.database} and pid <> pg_backend_pid()`.execute(other);
   await other.destroy();
 
-  const first = await as('admin').get('/api/v2.0/users/current');
-  const second = await as('admin').get('/api/v2.0/users/current');
+  const codes: number[] = [];
+  while (codes.at(-1) !== 200 && codes.length < 20) {
+    codes.push((await as('admin').get('/api/v2.0/users/current')).statusCode);
+  }
 
-  assert.ok([200, 503].includes(first.statusCode), String(first.statusCode));
-  assert.equal(second.statusCode, 200);
+  assert.equal(codes.at(-1), 200);
+  assert.ok(
+    codes.slice(0, -1).every((code) => code === 503),
+    String(codes),
+  );
 });

@@ -39,14 +39,14 @@ test('the environment goes before the file, the file before the defaults', async
   const config = readConfig({
     ...environment,
     ROADSTEAD_PORT: '3',
-    ROADSTEAD_LOG_REQUESTS: 'false',
+    ROADSTEAD_LOG_REQUESTS: 'none',
     ROADSTEAD_TRUSTED_PROXIES: '10.0.0.0/8, ::1',
     DATABASE_URL: 'postgres://user:word@host/name',
   });
 
   assert.equal(config.port, 3);
   assert.equal(config.workers, 2);
-  assert.deepEqual(config.log, { level: 'warn', requests: false });
+  assert.deepEqual(config.log, { level: 'warn', requests: 'none' });
   assert.deepEqual(config.trusted_proxies, ['10.0.0.0/8', '::1']);
   assert.equal(config.database_url, 'postgres://user:word@host/name');
 });
@@ -64,7 +64,10 @@ const ENVIRONMENTS: [environment: Record<string, string>, message: RegExp][] = [
   [{ ROADSTEAD_PORT: 'eighty' }, /^port: must be integer$/],
   [{ ROADSTEAD_PORT: '80.5' }, /^port: /],
   [{ ROADSTEAD_PORT: '70000' }, /^port: must be <= 65535$/],
-  [{ ROADSTEAD_LOG_REQUESTS: 'yes' }, /^log\.requests: must be boolean$/],
+  [
+    { ROADSTEAD_LOG_REQUESTS: 'yes' },
+    /^log\.requests: must be equal to one of the allowed values: all, changes, none$/,
+  ],
   [{ ROADSTEAD_LOG_LEVEL: 'loud' }, /^log\.level: .*: trace, debug, info, warn, error, fatal$/],
   [{ ROADSTEAD_TOKENS_LIFETIME_SECONDS: '1' }, /^tokens\.lifetime_seconds: must be >= 60$/],
   [{ ROADSTEAD_PROT: '80' }, /^ROADSTEAD_PROT is not a setting/],
