@@ -119,6 +119,7 @@ export function serverEnvironment(data: string, env: Environment = {}): Environm
     ROADSTEAD_HOST: '127.0.0.1',
     ROADSTEAD_PORT: '0',
     ROADSTEAD_WORKERS: '1', // quicker
+    ROADSTEAD_LOG_REQUESTS: 'all',
     ...env,
   };
 }
