@@ -5,7 +5,7 @@ import { Refusal } from '../../lib/errors.ts';
 import { parseDigest, type Digest } from '../../oci/digest.ts';
 import { matchesEtag } from '../../oci/http-range.ts';
 import type { Routes } from '../../platform/http/routes.ts';
-import { deleteBlob, openArtifactLookups, touchBlob } from '../artifacts/index.ts';
+import { deleteBlob, openArtifactLookups, touchBlob, type FoundBlob } from '../artifacts/index.ts';
 import { repositoryOf } from './repository-param.ts';
 import { sendBlob } from './send-blob.ts';
 
@@ -46,7 +46,7 @@ export const blobRoutes: Routes = (app, { db, lookups, storage, metrics }) => {
       const range = readRange(request.headers, digest);
       if (range === undefined && blob.sizeBytes <= SMALL_BLOB_BYTES) {
         metrics.bytesSent.inc(blob.sizeBytes);
-        return reply.send(await readSmall(digest, blob.location));
+        return reply.send(await readSmall(digest, blob));
       }
       await sendBlob({ storage }, reply, blob, range);
       metrics.bytesSent.inc(Number(reply.getHeader('content-length')));
@@ -54,10 +54,13 @@ export const blobRoutes: Routes = (app, { db, lookups, storage, metrics }) => {
     },
   });
 
-  async function readSmall(digest: Digest, location: string): Promise<Buffer> {
+  async function readSmall(digest: Digest, { location, sizeBytes }: FoundBlob): Promise<Buffer> {
     const kept = small.get(digest);
     if (kept !== undefined) return kept;
     const bytes = await storage.readWhole(location);
+    if (bytes.byteLength !== sizeBytes) {
+      throw new Error(`${location} holds ${bytes.byteLength} bytes, not ${sizeBytes}`);
+    }
     small.set(digest, bytes);
     return bytes;
   }
