@@ -9,7 +9,7 @@ export interface WireReply {
   statusCode: number;
   headers: IncomingMessage['headers'];
   body: Buffer;
-  json(): { errors: { code: string }[] };
+  json(): { errors: { code: string; message: string }[] };
 }
 
 export interface WireRequest {
@@ -23,16 +23,15 @@ interface WireOptions {
   method?: string;
   headers?: Record<string, string | number>;
   agent?: Agent;
+  /** As it is sent; that of a URL is tidied first. */
+  path?: string;
 }
 
 /** Begins a request as `admin`. */
-export function beginRequest(url: string, { method = 'GET', headers, agent }: WireOptions = {}) {
+export function beginRequest(url: string, options: WireOptions = {}) {
   const authorization = basic('admin', ADMIN_PASSWORD);
-  const begun = request(url, {
-    method,
-    headers: { authorization, ...headers },
-    ...(agent === undefined ? {} : { agent }),
-  });
+  const headers = { authorization, ...options.headers };
+  const begun = request(url, { ...options, headers });
   const { promise: reply, resolve, reject } = Promise.withResolvers<WireReply>();
   reply.catch(() => {}); // not every test waits for it
   begun.on('error', reject);
