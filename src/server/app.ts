@@ -44,6 +44,7 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
   const { config, log } = platform;
   const app = makeFastify(platform, options);
   app.decorateRequest('caller', null as never);
+  app.decorateRequest('address', '');
   app.addHook('onRoute', requireDeclaredAccess);
   const methods = collectMethods(app);
   app.setErrorHandler(createErrorHandler({ externalUrl: config.external_url }));
@@ -80,6 +81,8 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
   return app;
 }
 
+/** podman asks for up to 1024 ranges of a layer at once. */
+const MAX_HEADER_BYTES = 64 * 1024;
 const KEEP_ALIVE_MS = 75_000;
 /** How much a client may send before it hears from us; with the default of 64 KiB uploads crawl. */
 const HTTP2_WINDOW_BYTES = 8 * 1024 * 1024;
@@ -113,10 +116,16 @@ function makeFastify(platform: Platform, { tls }: AppOptions): App {
   const app = Fastify({
     ...serverOptions,
     ...(tls === undefined
-      ? { http: { maxHeaderSize: 64 * 1024 } }
-      : tls.http2
-        ? { http2: true, https: { ...tls, allowHTTP1: true, settings: HTTP2_SETTINGS } }
-        : { https: tls }),
+      ? { http: { maxHeaderSize: MAX_HEADER_BYTES } }
+      : {
+          https: {
+            ...tls,
+            maxHeaderSize: MAX_HEADER_BYTES,
+            allowHTTP1: true,
+            settings: HTTP2_SETTINGS,
+          },
+          ...(tls.http2 ? { http2: true } : {}),
+        }),
   } as FastifyServerOptions) as FastifyInstance;
   if (tls?.http2 === true) tuneHttp2(app.server as unknown as Http2SecureServer, config);
   app.setValidatorCompiler(compileValidator);

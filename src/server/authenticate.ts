@@ -19,7 +19,7 @@ export async function authenticate(
   const [, scheme, credentials] = /^([A-Za-z]+) +(\S+) *$/.exec(header) ?? [];
   switch (scheme?.toLowerCase()) {
     case 'basic':
-      return signInWithBasic(platform, credentials!, request.ip);
+      return signInWithBasic(platform, credentials!, request.address);
     case 'bearer':
       if (!request.url.startsWith('/v2/')) {
         throw new Refusal(

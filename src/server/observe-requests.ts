@@ -20,7 +20,7 @@ export function observeRequest(
   { config, metrics }: Observer,
 ): void {
   const address = plainAddress(request.ip);
-  Object.defineProperty(request, 'ip', { value: address });
+  request.address = address;
   metrics.requestsRunning.inc();
   reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
   // Old clients tell a registry by it, on refusals too.

@@ -81,9 +81,9 @@ export const tokenRoutes =
         },
         config: { open: true },
       },
-      async ({ body, ip }) => {
+      async ({ body, address }) => {
         requireService(body.service);
-        const caller = await redeem(platform, body, ip);
+        const caller = await redeem(platform, body, address);
         const reply = await makeReply(caller, parseScopes(listScopes(body.scope)));
         if (body.access_type !== 'offline' || caller.user === undefined) return reply;
         const clientId = body.client_id ?? '';

@@ -21,6 +21,10 @@ export type App = FastifyInstance<
 export type Routes = (app: App, platform: Platform) => Promise<void> | void;
 
 declare module 'fastify' {
+  interface FastifyRequest {
+    /** Where the request came from; an IPv4 address is never written as an IPv6 one. */
+    address: string;
+  }
   interface FastifyContextConfig {
     /** The permission, `resource:action`, that is asked before the handler; or only that somebody is signed in. */
     access?: string;
