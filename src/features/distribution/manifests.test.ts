@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { startApp } from '../../../test/harness.ts';
 import {
   codesOf,
   descriptorOf,
@@ -143,6 +144,26 @@ test('a manifest whose blobs are missing is 404 and names each of them', async (
     (await putManifest(admin, APP, 'sparse', imageManifest({ layers }))).statusCode,
     201,
   );
+});
+
+test('a sparse image is taken where that is configured, and holds its blobs once they come', async (t) => {
+  const { as } = await startApp(t, {
+    config: ({ manifests }) => {
+      manifests.allow_missing_blobs = true;
+    },
+  });
+  const admin = as('admin');
+  const url = `/v2/${APP}/blobs/${digestOf('a late layer')}`;
+  await pushBlob(admin, APP, '{}');
+
+  const pushed = await putManifest(admin, APP, 'v1', imageManifest({ layers: ['a late layer'] }));
+  const before = await admin.get(url);
+  await pushBlob(admin, APP, 'a late layer');
+  const after = await admin.get(url);
+  const deleted = await admin.delete(url);
+
+  assert.equal(pushed.statusCode, 201);
+  assert.deepEqual([before.statusCode, after.statusCode, deleted.statusCode], [404, 200, 405]);
 });
 
 test("a manifest may not borrow another repository's blobs", async () => {

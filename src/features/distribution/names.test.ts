@@ -54,6 +54,16 @@ for (const name of NAMES) {
   });
 }
 
+test('GET /v2/ is 200 for whoever signed in, and tells everyone else how to', async () => {
+  const { as } = await shared();
+
+  const signedIn = await as('admin').get('/v2/');
+  const anonymous = await as('anonymous').get('/v2/');
+
+  assert.deepEqual([signedIn.statusCode, anonymous.statusCode], [200, 401]);
+  assert.match(anonymous.headers['www-authenticate'] as string, /^Bearer realm="/);
+});
+
 test('words of the protocol in the query do not choose the route', async () => {
   const { as } = await shared();
   const digest = await pushBlob(as('admin'), 'library/query', 'a layer');

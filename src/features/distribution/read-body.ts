@@ -13,7 +13,7 @@ export async function readBody(
   const chunks: Buffer[] = [];
   let size = 0;
   try {
-    // Not destroyed when we stop early: the client is still to get the answer.
+    // Not destroyed when we stop early, so that the rest can be taken off the connection.
     for await (const chunk of raw.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       size += chunk.byteLength;
       if (size > maxBytes) throw tooLarge();

@@ -26,7 +26,7 @@ export async function receiveBody(
   limits: BodyLimits,
 ): Promise<BodyResult> {
   let receivedBytes = 0;
-  // Not destroyed when we stop early: the client is still to get the answer.
+  // Not destroyed when we stop early, so that the rest can be taken off the connection.
   const chunks = body.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer, undefined>;
   try {
     for (;;) {
