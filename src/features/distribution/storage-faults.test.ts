@@ -141,14 +141,14 @@ function requireOk({ statusCode }: { statusCode: number }): void {
 test('syncing may take longer than a body may stand still', async (t) => {
   const app = await startApp(t, {
     config: ({ limits }) => {
-      limits.idle_body_ms = 300;
+      limits.idle_body_ms = 1000;
     },
   });
   const url = await app.listen();
   const upload = url + (await beginUpload(app.as('admin'), APP));
   changeWriters(t, app.platform.storage, (writer) => ({
     sync: async () => {
-      await sleep(900);
+      await sleep(2000);
       await writer.sync();
     },
   }));
