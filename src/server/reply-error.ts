@@ -31,6 +31,9 @@ export function createErrorHandler({ externalUrl }: { externalUrl: string | unde
       return;
     }
     dropHeadersOfContent(reply);
+    if (isBodyLeft(request) && request.raw.httpVersionMajor === 1) {
+      void reply.header('connection', 'close');
+    }
     if (refusal === undefined) {
       request.log.error({ err: error }, 'request failed');
       void reply
@@ -41,9 +44,9 @@ export function createErrorHandler({ externalUrl }: { externalUrl: string | unde
     if (refusal.status === 401) {
       void reply.header('www-authenticate', wayIn(request, refusal, externalUrl));
     }
-    if (isBodyLeft(request) && request.raw.httpVersionMajor === 1) {
-      void reply.header('connection', 'close');
-    }
+    // The client did nothing wrong: whoever runs the registry should know why.
+    if (refusal.status >= 500)
+      request.log.error({ err: refusal.cause ?? refusal }, 'request refused');
     void reply
       .code(refusal.status)
       .headers(refusal.headers)
@@ -61,8 +64,8 @@ function dropHeadersOfContent(reply: FastifyReply): void {
 function toRefusal(error: unknown, request: FastifyRequest): Refusal | undefined {
   if (error instanceof Refusal) return error;
   if (isDatabaseUnavailable(error)) {
-    request.log.error({ err: error }, 'database unavailable');
     return new Refusal('UNAVAILABLE', 'the database is not available; try again', {
+      cause: error,
       headers: { 'retry-after': '2' },
     });
   }

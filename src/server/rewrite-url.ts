@@ -1,10 +1,11 @@
 const ENDPOINT = /^\/v2\/(.+)\/(blobs|manifests|tags|referrers)\/(.*)$/;
 
 /**
- * The URL that is routed. Repeated slashes count as one, as in Harbor. Repository names hold slashes, which
+ * The URL that is routed. A whole one is allowed (RFC 9112 §3.2.2): its host says nothing. Repeated slashes count as one, as in Harbor. Repository names hold slashes, which
  * no route can match in the middle: here they become one segment.
  */
-export function rewriteUrl(url: string): string {
+export function rewriteUrl(target: string): string {
+  const url = target.replace(/^https?:\/\/[^/?]*/i, '') || '/';
   const end = url.indexOf('?'); // a query must not choose the route
   const path = (end < 0 ? url : url.slice(0, end)).replaceAll(/\/{2,}/g, '/');
   const query = end < 0 ? '' : url.slice(end);

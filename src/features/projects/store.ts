@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 import { sql } from 'kysely';
 
-import { Refusal } from '../../lib/errors.ts';
+import { notFound, Refusal } from '../../lib/errors.ts';
 import type { Db } from '../../platform/db/connect.ts';
 import { isUniqueViolation } from '../../platform/db/errors.ts';
 
@@ -135,11 +135,12 @@ export async function deleteProject(db: Db, id: number): Promise<void> {
         'precondition failed: the project holds repositories; delete them first',
       );
     }
-    await tx
+    const { numUpdatedRows } = await tx
       .updateTable('project')
       .set({ deleted_at: sql`now()`, deletion_id: randomUUID() })
       .where('id', '=', id)
       .where('deleted_at', 'is', null)
-      .execute();
+      .executeTakeFirst();
+    if (numUpdatedRows === 0n) throw notFound('project', id); // somebody else was quicker
   });
 }

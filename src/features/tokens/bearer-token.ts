@@ -13,6 +13,9 @@ import type { SigningKeys } from './signing-keys.ts';
 /** Harbor's name for itself in tokens and challenges; its clients ask for it. */
 export const SERVICE = 'harbor-registry';
 const ISSUER = 'roadstead';
+/** Verified tokens that are remembered: a token of a few scopes has 600 characters. */
+const MAX_REMEMBERED = 10_000;
+const MAX_REMEMBERED_LENGTH = 2048;
 /** Clocks of nodes may differ by this. */
 const LEEWAY_SECONDS = 30;
 
@@ -60,7 +63,7 @@ export function createBearerTokens(
   { lifetimeSeconds, findOwner }: { lifetimeSeconds: number; findOwner: FindOwner },
 ): BearerTokens {
   // Verified once and remembered until it expires.
-  const verified = new LruMap<string, Claims>(20_000);
+  const verified = new LruMap<string, Claims>(MAX_REMEMBERED);
 
   async function verifyAfresh(token: string): Promise<Claims> {
     const { kid, alg, typ, crit, jwk, x5c, jku, x5u } = decodeProtectedHeader(token);
@@ -93,7 +96,7 @@ export function createBearerTokens(
     }
     try {
       const claims = await verifyAfresh(token);
-      verified.set(token, claims);
+      if (token.length <= MAX_REMEMBERED_LENGTH) verified.set(token, claims);
       return claims;
     } catch (cause) {
       if (isAboutTheToken(cause)) throw invalid(cause);

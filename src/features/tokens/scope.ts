@@ -5,7 +5,7 @@ export type Scope =
   | { type: 'catalog' };
 
 /** More scopes than any client asks for in one request. */
-const MAX_SCOPES = 64;
+const MAX_SCOPES = 16;
 /**
  * Clients that use the token of their first request for all that follow, and never ask for another: they
  * get whatever their user may do in the repository, as from Harbor.

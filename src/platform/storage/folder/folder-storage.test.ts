@@ -55,3 +55,18 @@ test('a stream that ends or is given up leaves no file open', async (t) => {
   t.diagnostic(`${open.length} files are open`);
   assert.ok(open.length < 50, `${open.length} files are open`);
 });
+
+test('bytes that were written but not synced are given back when the writer closes', async (t) => {
+  const root = await temporaryFolder(t);
+  const storage = openFolderStorage(root);
+  await storage.prepare();
+  const location = storage.newLocation();
+  const writer = await storage.openWriter(location, 0);
+  await writer.write(Buffer.alloc(3 * 1024 * 1024));
+  await writer.sync();
+
+  await writer.write(Buffer.alloc(5 * 1024 * 1024));
+  await writer.close();
+
+  assert.equal(await storage.findSize(location), 3 * 1024 * 1024);
+});

@@ -1,6 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+import { Refusal } from '../../../lib/errors.ts';
 import type { BlobWriter } from '../adapter.ts';
 
 /** Small chunks are gathered to this size before they go to the file. */
@@ -22,6 +23,7 @@ export class FolderWriter implements BlobWriter {
   readonly #handle: FileHandle;
   readonly #path: string;
   #position: number;
+  #synced: number;
   #gathered: Uint8Array[] = [];
   #gatheredBytes = 0;
   #flushing: Promise<void> = Promise.resolve();
@@ -30,6 +32,7 @@ export class FolderWriter implements BlobWriter {
     this.#handle = handle;
     this.#path = path;
     this.#position = position;
+    this.#synced = position;
   }
 
   async write(chunk: Uint8Array): Promise<void> {
@@ -45,13 +48,19 @@ export class FolderWriter implements BlobWriter {
   async sync(): Promise<void> {
     await this.#flushing;
     await this.#flush();
-    await this.#handle.datasync();
+    await this.#handle.datasync().catch(explain);
     await syncFolder(dirname(this.#path));
+    this.#synced = this.#position;
   }
 
   async close(): Promise<void> {
     await this.#flushing.catch(() => {});
-    await this.#handle.close();
+    try {
+      // Bytes of a write that failed would only keep a full disk full.
+      if (this.#position > this.#synced) await this.#handle.truncate(this.#synced);
+    } finally {
+      await this.#handle.close();
+    }
   }
 
   async #flush(): Promise<void> {
@@ -60,12 +69,21 @@ export class FolderWriter implements BlobWriter {
     this.#gathered = [];
     this.#gatheredBytes = 0;
     while (left > 0) {
-      const { bytesWritten } = await this.#handle.writev(chunks, this.#position);
+      const { bytesWritten } = await this.#handle.writev(chunks, this.#position).catch(explain);
       this.#position += bytesWritten;
       left -= bytesWritten;
       if (left > 0) chunks = dropBytes(chunks, bytesWritten);
     }
   }
+}
+
+/** A full disk is no fault of the program: whoever pushes should know. */
+function explain(cause: NodeJS.ErrnoException): never {
+  if (cause.code !== 'ENOSPC' && cause.code !== 'EDQUOT') throw cause;
+  throw new Refusal('UNAVAILABLE', 'the storage of this registry is full; tell its administrator', {
+    cause,
+    status: 507,
+  });
 }
 
 /** What is left of `chunks` after a write that took only the first `count` bytes. */
