@@ -1,8 +1,7 @@
-import { setTimeout } from 'node:timers/promises';
-
 import type { Case, Context } from './cases/case.ts';
 import type { Peer, PeerName } from './peers/peer.ts';
 import { cpuSecondsOf, machineCpuSeconds, ownCpuSeconds } from './processes.ts';
+import { MOST_OTHERS, waitForQuiet } from './quiet.ts';
 
 export interface Cores {
   server: number;
@@ -25,13 +24,20 @@ export interface Result {
 }
 
 const WARM_SECONDS = 2;
-const PAUSE_MS = 250;
+/** How often a measurement is made again because somebody else used the machine meanwhile. */
+const MOST_ATTEMPTS = 4;
+
+export interface Pace {
+  rounds: number;
+  /** How long to wait for a quiet machine before a measurement. */
+  patienceSeconds: number;
+}
 
 /** Measures a case at all peers in turn, as often as there are rounds. A peer that fails is left out. */
 export async function measureCase(
   wanted: Case,
   peers: Peer[],
-  context: Context & { rounds: number },
+  context: Context & Pace,
 ): Promise<Result> {
   let able = peers.filter(({ name }) => wanted.onlyUs !== true || name === 'us');
   const byPeer = new Map<PeerName, Measurements>();
@@ -55,10 +61,7 @@ export async function measureCase(
   });
   const rounds = wanted.once === true ? 1 : context.rounds;
   for (let round = 0; round < rounds; round += 1) {
-    await inTurn(async (peer) => {
-      await setTimeout(PAUSE_MS);
-      await measureOnce(wanted, peer, context, byPeer.get(peer.name)!);
-    });
+    await inTurn((peer) => measureOnce(wanted, peer, context, byPeer.get(peer.name)!));
   }
   return { case: wanted, byPeer };
 }
@@ -66,16 +69,22 @@ export async function measureCase(
 async function measureOnce(
   wanted: Case,
   peer: Peer,
-  context: Context,
+  context: Context & Pace,
   { values, cores }: Measurements,
 ): Promise<void> {
-  const begin = readCpuSeconds(peer);
-  const value = await wanted.measure(peer, context);
-  const end = readCpuSeconds(peer);
-  const busy = (key: keyof typeof begin) => (end[key] - begin[key]) / (end.clock - begin.clock);
-  const [server, load] = [busy('server'), busy('load')];
-  values.push(value);
-  cores.push({ server, load, others: busy('machine') - server - load });
+  for (let attempt = 1; ; attempt += 1) {
+    await waitForQuiet(context.patienceSeconds);
+    const begin = readCpuSeconds(peer);
+    const value = await wanted.measure(peer, context);
+    const end = readCpuSeconds(peer);
+    const busy = (key: keyof typeof begin) => (end[key] - begin[key]) / (end.clock - begin.clock);
+    const [server, load] = [busy('server'), busy('load')];
+    const others = busy('machine') - server - load;
+    if (others > MOST_OTHERS && wanted.once !== true && attempt < MOST_ATTEMPTS) continue;
+    values.push(value);
+    cores.push({ server, load, others });
+    return;
+  }
 }
 
 const readCpuSeconds = ({ pid }: Peer) => ({

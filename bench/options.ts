@@ -21,6 +21,7 @@ export interface Options {
   binaries: Partial<Record<PeerName, string>>;
   rounds: number;
   seconds: number;
+  patienceSeconds: number;
   sizes: Sizes;
   /** Everything that is stored goes in here. */
   folder: string;
@@ -55,6 +56,7 @@ export const USAGE = `npm run bench -- [options]
   --zot PATH        also measure this zot binary
   --rounds N        measurements of each case at each peer (5)
   --seconds N       length of a measurement of small requests (5)
+  --patience N      seconds to wait for a quiet machine before each measurement (20)
   --repositories N, --tags N   what is stored: repositories, and tags in each (1000, 100)
   --quick           little data, short rounds: to see that it works, its numbers mean nothing
   --folder PATH     where to store everything (.cache/bench); it must be on a real disk
@@ -68,6 +70,7 @@ const flags = {
   zot: { type: 'string' },
   rounds: { type: 'string' },
   seconds: { type: 'string' },
+  patience: { type: 'string' },
   repositories: { type: 'string' },
   tags: { type: 'string' },
   quick: { type: 'boolean', default: false },
@@ -92,6 +95,7 @@ export function readOptions(args: string[]): Options & { list: boolean; help: bo
     binaries: values.zot === undefined ? {} : { zot: values.zot },
     rounds: count(values.rounds, quick ? 2 : 5),
     seconds: count(values.seconds, quick ? 1 : 5),
+    patienceSeconds: count(values.patience, quick ? 1 : 20),
     sizes,
     folder,
     output: values.output ?? (isPartial ? undefined : join(root, 'bench/results.md')),

@@ -7,11 +7,12 @@ import type { Case } from './cases/case.ts';
 import { cases } from './cases/index.ts';
 import { describeMachine } from './machine.ts';
 import { measureCase, type Result } from './measure.ts';
-import { readOptions, USAGE, type Options } from './options.ts';
+import { readOptions, USAGE, type Options, type Sizes } from './options.ts';
+import { stopAll } from './peers/daemon.ts';
 import { startPeer } from './peers/index.ts';
 import type { Peer } from './peers/peer.ts';
 import { profileCases } from './profile.ts';
-import { makeRatioTable, makeReport } from './report.ts';
+import { makeCpuTable, makeRatioTable, makeReport } from './report.ts';
 import { findPeer, requireWrk } from './tools.ts';
 import { verifyPush, verifySeed } from './verify.ts';
 import { pushedRepository, storedRepositories } from './world.ts';
@@ -21,17 +22,31 @@ if (options.help) console.log(USAGE);
 else if (options.list) for (const { name, title } of cases) console.log(`${name}: ${title}`);
 else await main(options);
 
-async function main(run: Options): Promise<void> {
+async function main(all: Options): Promise<void> {
   requireWrk();
-  const chosen = chooseCases(run.cases);
+  const chosen = chooseCases(all.cases);
+  const run = { ...all, sizes: trimSizes(all.sizes, chosen) };
   const folder = join(run.folder, `run-${process.pid}`);
   mkdirSync(folder, { recursive: true });
+  const work =
+    run.profile === undefined
+      ? compare(chosen, run, folder)
+      : profileCases(chosen, { ...run, folder, profile: run.profile });
   try {
-    if (run.profile === undefined) await compare(chosen, run, folder);
-    else await profileCases(chosen, { ...run, folder, profile: run.profile });
+    await Promise.race([work, interrupted()]);
   } finally {
+    await stopAll();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Rejects when somebody wants this to end. */
+function interrupted(): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => reject(new Error(`ended by ${signal}`)));
+  }
+  return promise;
 }
 
 function chooseCases(names: string[] | undefined): readonly Case[] {
@@ -42,22 +57,31 @@ function chooseCases(names: string[] | undefined): readonly Case[] {
 }
 
 async function compare(chosen: readonly Case[], run: Options, folder: string): Promise<void> {
-  const { sizes, seconds, rounds } = run;
+  const { sizes, seconds, rounds, patienceSeconds } = run;
   const peers: Peer[] = [];
-  try {
-    for await (const peer of startPeers(run, folder)) peers.push(peer);
-    await fill(peers, run);
-    const results: Result[] = [];
-    for (const wanted of chosen) {
-      const result = await measureCase(wanted, peers, { sizes, seconds, rounds, folder });
-      console.log(makeRatioTable([result], peers).split('\n').at(-1));
-      results.push(result);
-    }
-    console.log(`\n${makeRatioTable(results, peers)}`);
-    if (run.output !== undefined) writeReport(run.output, describe(run, results, peers));
-  } finally {
-    for (const peer of peers) await peer.stop();
+  for await (const peer of startPeers(run, folder)) peers.push(peer);
+  await fill(peers, sizes);
+  const results: Result[] = [];
+  for (const wanted of chosen) {
+    const context = { sizes, seconds, rounds, patienceSeconds, folder };
+    const result = await measureCase(wanted, peers, context);
+    console.log(makeRatioTable([result], peers).split('\n').at(-1));
+    results.push(result);
   }
+  console.log(`\n${makeRatioTable(results, peers)}`);
+  console.log(`\n${makeCpuTable(results, peers)}`);
+  if (run.output !== undefined) writeReport(run.output, describe(run, results, peers));
+}
+
+/** Leaves out what none of the cases reads. */
+function trimSizes(sizes: Sizes, chosen: readonly Case[]): Sizes {
+  const isNeeded = (what: Case['needs']) => chosen.some(({ needs }) => needs === what);
+  const { repositories, tags } = sizes;
+  return {
+    ...sizes,
+    ...(isNeeded('many tags') ? {} : { manyTags: tags }),
+    ...(isNeeded('catalog') ? {} : { catalog: repositories }),
+  };
 }
 
 async function* startPeers({ peers: wanted, binaries }: Options, folder: string) {
@@ -73,7 +97,7 @@ async function* startPeers({ peers: wanted, binaries }: Options, folder: string)
   }
 }
 
-async function fill(peers: Peer[], { sizes }: Options): Promise<void> {
+async function fill(peers: Peer[], sizes: Sizes): Promise<void> {
   for (const peer of peers) {
     const begin = performance.now();
     await verifyPush(peer);

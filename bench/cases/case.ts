@@ -19,6 +19,8 @@ export interface Case {
   targets?: Partial<Record<PeerName, number>>;
   /** What our own value must keep to. */
   limit?: number;
+  /** What takes long to store and only some cases read. */
+  needs?: 'many tags' | 'catalog';
   /** Nobody else has it. */
   onlyUs?: true;
   /** It can't be repeated or needs no repetition. */

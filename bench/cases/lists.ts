@@ -57,6 +57,7 @@ export const listCases: Case[] = [
     title: 'tags of a repository with 100 000: first page of 100',
     unit: 'requests/s',
     targets,
+    needs: 'many tags',
     measure: firstPage,
   },
   {
@@ -64,6 +65,7 @@ export const listCases: Case[] = [
     title: 'tags of a repository with 100 000: all',
     unit: 'lists/s',
     targets,
+    needs: 'many tags',
     async measure(peer, context) {
       const [authorization] = await peer.authorize([MANY], ['pull']);
       return readLists(peer, context, { path: LIST, authorization, least: context.sizes.manyTags });
@@ -74,6 +76,7 @@ export const listCases: Case[] = [
     title: 'catalog of 10 000 repositories, in one page',
     unit: 'lists/s',
     targets,
+    needs: 'catalog',
     async measure(peer, context) {
       const authorization = await peer.authorizeCatalog();
       const least = catalogSize(context.sizes);

@@ -147,6 +147,7 @@ export const smallReadCases: Case[] = [
     name: 'flat-many',
     title: 'GET manifest by tag, one repository of 100 000 tags',
     unit,
+    needs: 'many tags',
     onlyUs: true,
     measure: async (peer, context) =>
       (await getTagsOf(peer, context, { name: MANY, tags: context.sizes.manyTags })).perSecond,

@@ -21,6 +21,13 @@ export interface DaemonOptions {
 
 const START_MS = 120_000;
 
+const running = new Set<Daemon>();
+
+/** Ends whatever was started and not stopped. */
+export async function stopAll(): Promise<void> {
+  await Promise.all([...running].map((daemon) => daemon.stop()));
+}
+
 /** Starts a server and waits until it is ready. Its standard output is thrown away. */
 export async function startDaemon(
   command: string,
@@ -44,13 +51,16 @@ export async function startDaemon(
     }
     await setTimeout(pollMs);
   }
-  return {
+  const daemon: Daemon = {
     pid: child.pid!,
     async stop() {
+      running.delete(daemon);
       child.kill('SIGTERM');
       await ended;
     },
   };
+  running.add(daemon);
+  return daemon;
 }
 
 const hasEnded = (child: ChildProcess) =>

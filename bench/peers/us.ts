@@ -39,7 +39,7 @@ export async function startUs(options: { folder: string; nodeOptions?: string[] 
     name: 'us',
     title: `Roadstead ${readVersion()}`,
     remark:
-      'bearer tokens checked, one for each repository; syncs files, folders and the database before it answers; a log line for each request',
+      'bearer tokens checked, one for each repository; syncs files, folders and the database before it answers',
     port,
     account,
     get pid() {
