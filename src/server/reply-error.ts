@@ -45,8 +45,9 @@ export function createErrorHandler({ externalUrl }: { externalUrl: string | unde
       void reply.header('www-authenticate', wayIn(request, refusal, externalUrl));
     }
     // The client did nothing wrong: whoever runs the registry should know why.
-    if (refusal.status >= 500)
+    if (refusal.status >= 500) {
       request.log.error({ err: refusal.cause ?? refusal }, 'request refused');
+    }
     void reply
       .code(refusal.status)
       .headers(refusal.headers)
