@@ -95,7 +95,14 @@ function install() {
   // Inside npm the pinned Node is the first in PATH, and npm ci deletes it: take the Node npm itself runs on.
   const isNpm = cli !== undefined && path.basename(cli) === 'npm-cli.js' && existsSync(cli);
   const npm = isNpm ? [node ?? process.execPath, cli] : ['npm'];
-  const command = [...npm, 'ci', '--no-audit', '--no-fund', '--include=optional'];
+  const command = [
+    ...npm,
+    'ci',
+    '--no-audit',
+    '--no-fund',
+    '--include=optional',
+    '--loglevel=error',
+  ];
   const { status, error, signal } = spawnSync(command[0], command.slice(1), {
     cwd: root,
     stdio: 'inherit',
