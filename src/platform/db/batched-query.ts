@@ -39,14 +39,24 @@ export function batchQuery<Key, Row extends object>(
   const gathered: Waiting<Key, Row>[] = [];
   let running = 0;
   let sentAt = 0;
+  let waking: NodeJS.Timeout | undefined;
   let isScheduled = false;
 
   function schedule(): void {
     if (isScheduled || gathered.length === 0) return;
     const mayRun = running === 0 || (running < MAX_RUNNING && performance.now() - sentAt > SLOW_MS);
-    if (!mayRun) return;
+    if (!mayRun) {
+      // Nothing else may come that would make us look again.
+      waking ??= setTimeout(wake, SLOW_MS);
+      return;
+    }
     isScheduled = true;
     setImmediate(send);
+  }
+
+  function wake(): void {
+    waking = undefined;
+    schedule();
   }
 
   function send(): void {
