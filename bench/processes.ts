@@ -38,6 +38,33 @@ export function cpuSecondsOf(root: number): number {
   return listTree(root).reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
 }
 
+/** The same, by what each process does: primary, workers, parts of PostgreSQL. */
+export function cpuSecondsByRole(root: number): Map<string, number> {
+  const roles = new Map<string, number>();
+  for (const { pid, cpuSeconds } of listTree(root)) {
+    const role = roleOf(pid);
+    roles.set(role, (roles.get(role) ?? 0) + cpuSeconds);
+  }
+  return roles;
+}
+
+function roleOf(pid: number): string {
+  const command = readCommandLine(pid);
+  if (command.startsWith('postgres: roadstead')) return 'postgres backends';
+  const [, part] = /^postgres: ([a-z ]+)/.exec(command) ?? [];
+  if (part !== undefined) return `postgres ${part.trim()}`;
+  if (command.includes('worker-main')) return `worker ${pid}`;
+  return command.includes('src/main.ts') ? 'primary' : 'others';
+}
+
+function readCommandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+  } catch {
+    return '';
+  }
+}
+
 /** The same for this process and the generators it started, but not for the servers, which live on. */
 export const ownCpuSeconds = (): number => readStat(process.pid)!.cpuSeconds;
 

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { Case } from './cases/case.ts';
 import type { Options } from './options.ts';
 import { startUs } from './peers/us.ts';
+import { cpuSecondsByRole } from './processes.ts';
 import { verifyPush } from './verify.ts';
 import { storedRepositories } from './world.ts';
 
@@ -37,9 +38,18 @@ export async function profileCases(
     mkdirSync(output, { recursive: true });
     const nodeOptions = ['--cpu-prof', `--cpu-prof-dir=${output}`];
     const us = await startUs({ folder, nodeOptions });
+    const before = cpuSecondsByRole(us.pid);
+    const begin = clockMicroseconds();
     const value = await wanted.measure(us, { sizes, seconds, folder: run.folder });
+    const end = clockMicroseconds();
+    const lasted = (end - begin) / 1e6;
+    const cores = [...cpuSecondsByRole(us.pid)]
+      .map(([role, after]) => ({ role, busy: (after - (before.get(role) ?? 0)) / lasted }))
+      .filter(({ busy }) => busy >= 0.01)
+      .map(({ role, busy }) => `${role} ${busy.toFixed(2)}`);
     await us.stop();
     console.log(`\n## ${wanted.name}: ${value.toFixed(1)} ${wanted.unit} under the profiler\n`);
+    console.log(`Cores at work: ${cores.join(', ')}\n`);
     console.log(summarise(output));
   }
 }
