@@ -17,7 +17,17 @@ interface Profile {
   }[];
   samples: number[];
   timeDeltas: number[];
+  /** Microseconds of the machine's monotonic clock. */
+  startTime: number;
 }
+
+/** From when to when the load lasted, on the same clock: what a worker does to start is left out. */
+interface Window {
+  begin: number;
+  end: number;
+}
+
+const clockMicroseconds = () => Number(process.hrtime.bigint() / 1000n);
 
 const SHOWN = 40;
 const root = join(import.meta.dirname, '..');
@@ -50,15 +60,16 @@ export async function profileCases(
     await us.stop();
     console.log(`\n## ${wanted.name}: ${value.toFixed(1)} ${wanted.unit} under the profiler\n`);
     console.log(`Cores at work: ${cores.join(', ')}\n`);
-    console.log(summarise(output));
+    console.log(summarise(output, { begin, end }));
   }
 }
 
 /** The functions that took most of the busiest worker's time by themselves. */
-function summarise(folder: string): string {
+function summarise(folder: string, window: Window): string {
   const profiles = readdirSync(folder)
     .filter((name) => name.endsWith('.cpuprofile'))
-    .map((name) => readTimes(JSON.parse(readFileSync(join(folder, name), 'utf8')) as Profile));
+    .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Profile)
+    .map((profile) => readTimes(profile, window));
   const busiest = profiles.sort((a, b) => busy(b) - busy(a))[0]!;
   const total = busy(busiest);
   const lines = [...busiest]
@@ -73,12 +84,17 @@ function summarise(folder: string): string {
 const busy = (times: Map<string, number>) =>
   [...times].reduce((sum, [name, time]) => (name === '(idle)' ? sum : sum + time), 0);
 
-function readTimes({ nodes, samples, timeDeltas }: Profile): Map<string, number> {
+function readTimes(profile: Profile, { begin, end }: Window): Map<string, number> {
+  const { nodes, samples, timeDeltas } = profile;
   const names = new Map(nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]));
   const times = new Map<string, number>();
+  let at = profile.startTime;
   for (const [n, id] of samples.entries()) {
+    const delta = timeDeltas[n] ?? 0;
+    at += delta;
+    if (at < begin || at > end) continue;
     const name = names.get(id)!;
-    times.set(name, (times.get(name) ?? 0) + (timeDeltas[n] ?? 0));
+    times.set(name, (times.get(name) ?? 0) + delta);
   }
   return times;
 }
