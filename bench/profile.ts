@@ -48,6 +48,9 @@ export async function profileCases(
     mkdirSync(output, { recursive: true });
     const nodeOptions = ['--cpu-prof', `--cpu-prof-dir=${output}`];
     const us = await startUs({ folder, nodeOptions });
+    if (wanted.isCold !== true) {
+      await wanted.measure(us, { sizes, seconds: 1, folder: run.folder });
+    }
     const before = cpuSecondsByRole(us.pid);
     const begin = clockMicroseconds();
     const value = await wanted.measure(us, { sizes, seconds, folder: run.folder });
