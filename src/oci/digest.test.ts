@@ -9,7 +9,6 @@ import {
   findDigest,
   parseDigest,
   parseDigestAlgorithm,
-  parseReferrersTag,
   referrersTag,
 } from './digest.ts';
 
@@ -108,25 +107,4 @@ test('a referrers tag holds the first 64 digits of its subject', () => {
 
   assert.equal(referrersTag(sha256), `sha256-${HEX_64}`);
   assert.equal(referrersTag(sha512), `sha512-${HEX_64}`);
-  assert.deepEqual(parseReferrersTag(`sha256-${HEX_64}`), {
-    algorithm: 'sha256',
-    hexPrefix: HEX_64,
-    digest: sha256,
-  });
-  assert.deepEqual(parseReferrersTag(`sha512-${HEX_64}`), {
-    algorithm: 'sha512',
-    hexPrefix: HEX_64,
-    digest: undefined,
-  });
-});
-
-test('other tags are no referrers tags', () => {
-  const tags = [
-    'latest',
-    'sha256-',
-    `sha256-${HEX_64}.sig`,
-    `sha256-${HEX_64}0`,
-    `sha384-${HEX_64}`,
-  ];
-  for (const tag of tags) assert.equal(parseReferrersTag(tag), undefined);
 });

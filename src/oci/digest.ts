@@ -12,8 +12,6 @@ export type DigestAlgorithm = 'sha256' | 'sha512';
 const HEX_LENGTH = { sha256: 64, sha512: 128 } as const;
 const CANONICAL = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
 const SHAPE = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$/; // image-spec §digests
-// Exactly the 64 digits: cosign's `sha256-….sig` and others are ordinary tags.
-const REFERRERS_TAG = /^(sha256|sha512)-([0-9a-f]{64})$/;
 
 /** How a digest stands in a `bytea` column: one byte for the algorithm, then the hash. */
 const ALGORITHM_BYTE = { sha256: 1, sha512: 2 } as const;
@@ -77,27 +75,10 @@ export function digestFromBytes(bytes: Uint8Array): Digest {
   return digestFromHash(algorithm, buffer.subarray(1));
 }
 
-/** What a referrers tag tells of its subject. The hash of sha512 is cut to 64 of its 128 digits,
- * so only for sha256 is the whole digest known. */
-export interface ReferrersTag {
-  algorithm: DigestAlgorithm;
-  hexPrefix: string;
-  digest: Digest | undefined;
-}
-
 /** The tag under which a client without the referrers API lists what refers to `digest`.
  * OCI 1.1 §referrers-tag-schema: the encoded part is cut to 64 characters. */
 export function referrersTag(digest: Digest): string {
   return `${digestAlgorithm(digest)}-${digestHex(digest).slice(0, 64)}`;
-}
-
-export function parseReferrersTag(tag: string): ReferrersTag | undefined {
-  const match = REFERRERS_TAG.exec(tag);
-  if (!match) return undefined;
-  const algorithm = match[1] as DigestAlgorithm;
-  const hexPrefix = match[2]!;
-  const digest = algorithm === 'sha256' ? (`sha256:${hexPrefix}` as Digest) : undefined;
-  return { algorithm, hexPrefix, digest };
 }
 
 function algorithmOfBytes(bytes: Uint8Array): DigestAlgorithm | undefined {

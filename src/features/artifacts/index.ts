@@ -11,12 +11,12 @@ export {
 export {
   deleteManifest,
   listReferrers,
-  pushManifest,
+  storeManifest,
   type ReferrerRow,
 } from './store/manifests.ts';
 export {
   ensureRepository,
-  findRepositoryId,
+  isRepository,
   listRepositoryNames,
   type RepositoryKey,
 } from './store/repositories.ts';

@@ -31,9 +31,10 @@ export const blobRoutes: Routes = (app, { db, lookups, storage, metrics }) => {
     handler: async (request, reply) => {
       const digest = parseDigest(request.params.digest);
       const blob = await findBlob(request.scope!, digest);
-      if (blob === undefined || (blob.isStale && !(await touchBlob(db, blob)))) {
-        throw blobUnknown(digest);
-      }
+      if (blob === undefined) throw blobUnknown(digest);
+      // Whoever asks, rather than reads, is about to push a manifest that needs it.
+      const isPushing = request.method === 'HEAD' && blob.isStale;
+      if (isPushing && !(await touchBlob(db, blob))) throw blobUnknown(digest);
       reply.headers({
         'docker-content-digest': digest,
         etag: `"${digest}"`,

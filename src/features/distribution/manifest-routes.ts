@@ -10,7 +10,7 @@ import { callerName } from '../access/index.ts';
 import {
   deleteManifest,
   deleteTag,
-  findRepositoryId,
+  isRepository,
   openArtifactLookups,
 } from '../artifacts/index.ts';
 import { pushManifest } from './push-manifest.ts';
@@ -105,7 +105,7 @@ export const manifestRoutes: Routes = (app, { db, lookups, config }) => {
     { scope }: FastifyRequest,
     { tag, digest }: Reference,
   ): Promise<Refusal> {
-    if ((await findRepositoryId(db, scope!)) === undefined) {
+    if (!(await isRepository(db, scope!))) {
       return new Refusal('NAME_UNKNOWN', `there is no repository ${scope!.name}`, {
         detail: { name: scope!.name },
       });

@@ -3,10 +3,10 @@ import { digestOf, type Digest, digestAlgorithm } from '../../oci/digest.ts';
 import { parseManifest, type Manifest } from '../../oci/manifest.ts';
 import type { Reference } from '../../oci/reference.ts';
 import type { Db } from '../../platform/db/connect.ts';
-import * as artifacts from '../artifacts/index.ts';
+import { storeManifest, type RepositoryKey } from '../artifacts/index.ts';
 
 export interface ManifestPush {
-  repository: artifacts.RepositoryKey;
+  repository: RepositoryKey;
   /** What stands in the path. */
   reference: Reference;
   /** Further tags, from `?tag=`. */
@@ -32,14 +32,8 @@ export async function pushManifest(
   }
   const manifest = parseManifest(bytes, push.contentType);
   const digest = requireDigest(reference, bytes);
-  const repositoryId = await artifacts.ensureRepository(db, repository);
-  if (repositoryId === undefined) {
-    throw new Refusal('NAME_UNKNOWN', 'the project is not there any more');
-  }
-  const { projectId } = repository;
-  await artifacts.pushManifest(db, {
-    repositoryId,
-    projectId,
+  await storeManifest(db, {
+    repository,
     digest,
     manifest,
     bytes,

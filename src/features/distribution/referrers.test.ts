@@ -8,12 +8,13 @@ import {
   digestOf,
   imageManifest,
   mediaType,
+  must,
   pushBlob,
   pushImage,
   putManifest,
 } from '../../../test/harness/registry.ts';
 import { shareApp } from '../../../test/harness/share-app.ts';
-import { referrersTag } from '../../oci/digest.ts';
+import { referrersTag, type Digest } from '../../oci/digest.ts';
 
 const shared = shareApp();
 
@@ -175,6 +176,85 @@ test('what an older client lists under a fallback tag is listed once', async () 
   assert.deepEqual(
     listed(reply).map(({ digest }) => digest),
     [digestOf(bytes)],
+  );
+});
+
+/** Pushes an index that lists `entries` under the referrers tag of `subject`, as an older client does. */
+async function pushFallback(
+  client: Client,
+  repository: string,
+  subject: Digest,
+  entries: { digest: string; [member: string]: unknown }[],
+) {
+  const manifests = entries.map((entry) => ({
+    mediaType: mediaType.OCI_IMAGE_MANIFEST,
+    size: 100,
+    ...entry,
+  }));
+  const index = { schemaVersion: 2, mediaType: mediaType.OCI_IMAGE_INDEX, manifests };
+  const bytes = Buffer.from(JSON.stringify(index));
+  must(await putManifest(client, repository, referrersTag(subject), bytes, index.mediaType), 201);
+}
+
+test('what only a fallback tag lists is folded in, with what the index says of it', async () => {
+  const { as } = await shared();
+  const admin = as('admin');
+  const subject = await pushImage(admin, 'library/folded', 'v1');
+  const plain = await pushImage(admin, 'library/folded', 'plain', {
+    also: { annotations: { own: 'yes', both: 'manifest' } },
+  });
+  const stranger = referrer({ digest: digestOf('another'), bytes: Buffer.from('another') });
+  await pushReferrer(admin, 'library/folded', stranger);
+  const descriptor = {
+    digest: plain.digest,
+    artifactType: 'a/sbom',
+    annotations: { listed: 'yes', both: 'index' },
+  };
+
+  await pushFallback(admin, 'library/folded', subject.digest, [
+    descriptor,
+    { digest: digestOf(stranger) }, // it has another subject
+    { digest: digestOf('not there') },
+  ]);
+  const all = await admin.get(`/v2/library/folded/referrers/${subject.digest}`);
+  const path = `/v2/library/folded/referrers/${subject.digest}?artifactType=`;
+  const matching = await admin.get(`${path}a%2Fsbom`);
+  const other = await admin.get(`${path}a%2Fother`);
+  await admin.delete(`/v2/library/folded/manifests/${referrersTag(subject.digest)}`);
+  const after = await admin.get(`/v2/library/folded/referrers/${subject.digest}`);
+
+  const expected = {
+    mediaType: mediaType.OCI_IMAGE_MANIFEST,
+    digest: plain.digest,
+    size: plain.bytes.length,
+    artifactType: 'a/sbom',
+    annotations: { own: 'yes', both: 'index', listed: 'yes' },
+  };
+  assert.deepEqual([listed(all), listed(matching)], [[expected], [expected]]);
+  assert.deepEqual([listed(other), listed(after)], [[], []]);
+});
+
+test('a fallback list finds what it lists, whichever comes first and when it comes again', async () => {
+  const { as } = await shared();
+  const admin = as('admin');
+  const subject = digestOf('the subject', 'sha512');
+  const bytes = imageManifest({ also: { annotations: { number: 'one' } } });
+  const list = async () =>
+    listed(await admin.get(`/v2/library/late/referrers/${subject}`)).map(({ digest }) => digest);
+  await pushBlob(admin, 'library/late', '{}');
+
+  await pushFallback(admin, 'library/late', subject, [{ digest: digestOf(bytes) }]);
+  const before = await list();
+  await putManifest(admin, 'library/late', digestOf(bytes), bytes);
+  const pushed = await list();
+  await admin.delete(`/v2/library/late/manifests/${digestOf(bytes)}`);
+  const deleted = await list();
+  await putManifest(admin, 'library/late', digestOf(bytes), bytes);
+  const again = await list();
+
+  assert.deepEqual(
+    [before, pushed, deleted, again],
+    [[], [digestOf(bytes)], [], [digestOf(bytes)]],
   );
 });
 

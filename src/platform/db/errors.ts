@@ -33,14 +33,29 @@ const CONNECTION_CODES = new Set([
   'EAI_AGAIN',
 ]);
 
-/** Whether PostgreSQL could not be reached or is going away, as opposed to refusing the statement. */
+/** A deadlock, or a serialization failure: nothing was done, and the same may succeed when it is tried again. */
+export const isConflict = (error: unknown) => hasCode(error, '40P01') || hasCode(error, '40001');
+
+/**
+ * Class 08: connection exceptions. 57P01–57P03: shutting down, crashed, starting up. 53300: no slot free.
+ * 57014, 55P03: it took too long, or a lock did. 25P03, 25P04: so did a transaction. 40…: a conflict.
+ */
+const UNAVAILABLE_CODE = /^(08...|57P0[123]|53300|57014|55P03|25P0[34]|40001|40P01)$/;
+
+/** What `pg` says, without a code, of a connection that broke: while it waited, before and after it broke. */
+const UNAVAILABLE_MESSAGE =
+  /Connection terminated|timeout exceeded when trying to connect|connection error and is not queryable/;
+
+/**
+ * Whether PostgreSQL could not be reached, is going away, or had too much to do, as opposed to refusing the
+ * statement: the same request may succeed later.
+ */
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   // All addresses of one host name were tried.
   if (error instanceof AggregateError) return error.errors.every(isDatabaseUnavailable);
   const { code, message, syscall } = error as Error & { code?: string; syscall?: string };
-  // Class 08: connection exceptions. 57P01–57P03: shutting down, crashed, starting up. 53300: no slot free.
-  if (code !== undefined && /^(08...|57P0[123]|53300)$/.test(code)) return true;
+  if (code !== undefined && UNAVAILABLE_CODE.test(code)) return true;
   if (code !== undefined && CONNECTION_CODES.has(code)) {
     return (
       syscall === 'connect' ||
@@ -49,5 +64,5 @@ export function isDatabaseUnavailable(error: unknown): boolean {
       syscall === 'getaddrinfo'
     );
   }
-  return /Connection terminated|timeout exceeded when trying to connect/.test(message);
+  return UNAVAILABLE_MESSAGE.test(message);
 }

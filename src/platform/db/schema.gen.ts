@@ -96,9 +96,10 @@ export interface ManifestBytes {
 }
 
 export interface ManifestChild {
-  child_id: number | null;
+  descriptor: Generated<unknown>;
   digest: Buffer;
   manifest_id: number;
+  repository_id: number;
 }
 
 export interface ManifestMissingBlob {

@@ -4,6 +4,7 @@ import { Refusal } from '../../../lib/errors.ts';
 import { digestToBytes, type Digest } from '../../../oci/digest.ts';
 import type { Db } from '../../../platform/db/connect.ts';
 import { isForeignKeyViolation } from '../../../platform/db/errors.ts';
+import { inTransaction } from '../../../platform/db/transaction.ts';
 import type { RepositoryKey } from './repositories.ts';
 
 /**
@@ -14,14 +15,10 @@ export async function touchBlob(
   db: Db,
   { id, repositoryId }: { id: number; repositoryId: number },
 ): Promise<boolean> {
-  const { numUpdatedRows } = await db
-    .updateTable('repository_blob')
-    .set({ touched_at: sql`now()` })
-    .where('repository_id', '=', repositoryId)
-    .where('blob_id', '=', id)
-    .where('is_served', '=', true)
-    .executeTakeFirst();
-  return numUpdatedRows > 0n;
+  const { rows } = await sql<{
+    is_there: boolean;
+  }>`select touch_blob(${repositoryId}, ${id}) as is_there`.execute(db);
+  return rows[0]!.is_there;
 }
 
 /** Records durable bytes as a blob of the repository. False: the same blob was there; these bytes are not used. */
@@ -122,7 +119,7 @@ export async function deleteBlob(
   { projectId, name }: RepositoryKey,
   digest: Digest,
 ): Promise<boolean> {
-  return db.transaction().execute(async (tx) => {
+  return inTransaction(db, async (tx) => {
     const { rows } = await sql<{ repository_id: number; blob_id: number }>`
       select rb.repository_id, rb.blob_id
       from live_repository r

@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 
 import { Refusal } from '../../../lib/errors.ts';
-import { digestFromBytes, digestToBytes, type Digest } from '../../../oci/digest.ts';
-import type { Manifest } from '../../../oci/manifest.ts';
+import { digestFromBytes, digestToBytes, referrersTag, type Digest } from '../../../oci/digest.ts';
+import type { Descriptor, Manifest } from '../../../oci/manifest.ts';
 import type { Db } from '../../../platform/db/connect.ts';
 import { isForeignKeyViolation } from '../../../platform/db/errors.ts';
-import type { RepositoryKey } from './repositories.ts';
+import { inTransaction, retryConflicts } from '../../../platform/db/transaction.ts';
+import { lockRepository, type RepositoryKey } from './repositories.ts';
 
-export interface ManifestPush {
-  repositoryId: number;
-  projectId: number;
+export interface NewManifest {
+  repository: RepositoryKey;
   digest: Digest;
   manifest: Manifest;
   bytes: Buffer;
@@ -24,26 +24,26 @@ export interface ManifestPush {
   client: string;
 }
 
-/** Stores a manifest and moves its tags, all or nothing. Refuses when a blob it needs is not in the repository. */
-export async function pushManifest(db: Db, push: ManifestPush): Promise<void> {
-  const { manifest } = push;
+/**
+ * Stores a manifest and moves its tags, all or nothing; the repository is made if it is not there. Refuses
+ * when a blob it needs is not in the repository.
+ */
+export async function storeManifest(db: Db, push: NewManifest): Promise<void> {
+  const { manifest, repository } = push;
   const required = [...new Set(manifest.requiredBlobs.map(({ digest }) => digest))];
   const children = manifest.children.map(({ digest }) => digestToBytes(digest));
   const subject = manifest.subject === undefined ? null : digestToBytes(manifest.subject.digest);
+  const statement = sql<{ missing_blobs: Buffer[] | null; project_gone: boolean }>`
+    select missing_blobs, project_gone from push_manifest(
+      ${repository.projectId}, ${repository.name}, ${digestToBytes(push.digest)}, ${manifest.kind},
+      ${manifest.mediaType}, ${manifest.artifactType ?? null}, ${subject},
+      ${JSON.stringify(manifest.annotations)}::jsonb, ${push.bytes}, ${required.map(digestToBytes)}::bytea[],
+      ${push.allowMissingBlobs}, ${children}::bytea[], ${manifest.children.map(describe)}::jsonb[],
+      ${push.tags}::text[], ${push.actor}, ${push.client})`;
   try {
-    const { rows } = await sql<{ missing_blobs: Buffer[] | null; repository_gone: boolean }>`
-      select missing_blobs, repository_gone from push_manifest(
-        ${push.repositoryId}, ${push.projectId}, ${digestToBytes(push.digest)}, ${manifest.kind},
-        ${manifest.mediaType}, ${manifest.artifactType ?? null}, ${subject},
-        ${JSON.stringify(manifest.annotations)}::jsonb, ${push.bytes}, ${required.map(digestToBytes)}::bytea[], ${push.allowMissingBlobs},
-        ${children}::bytea[], ${push.tags}::text[], ${push.actor}, ${push.client})`.execute(db);
-    const { missing_blobs, repository_gone } = rows[0]!;
-    if (repository_gone) {
-      throw new Refusal(
-        'NAME_UNKNOWN',
-        'the repository was deleted while this was pushed; push again',
-      );
-    }
+    const { rows } = await retryConflicts(() => statement.execute(db));
+    const { missing_blobs, project_gone } = rows[0]!;
+    if (project_gone) throw new Refusal('NAME_UNKNOWN', 'the project is not there any more');
     if (missing_blobs !== null && !push.allowMissingBlobs) {
       throw blobsUnknown(missing_blobs.map((bytes) => digestFromBytes(bytes)));
     }
@@ -52,6 +52,11 @@ export async function pushManifest(db: Db, push: ManifestPush): Promise<void> {
     if (isForeignKeyViolation(cause)) throw blobsUnknown(required, cause);
     throw cause;
   }
+}
+
+/** What an index says of a manifest it lists, besides its digest. */
+function describe({ digest: _, data: __, ...descriptor }: Descriptor): string {
+  return JSON.stringify(descriptor);
 }
 
 function blobsUnknown(digests: Digest[], cause?: unknown): Refusal {
@@ -70,20 +75,24 @@ export async function deleteManifest(
   digest: Digest,
   { actor, client }: { actor: string; client: string },
 ): Promise<boolean> {
-  return db.transaction().execute(async (tx) => {
+  return inTransaction(db, async (tx) => {
+    const repositoryId = await lockRepository(tx, key, 'shared');
+    if (repositoryId === undefined) return false;
     // Whoever pushes a tag to it holds this row FOR KEY SHARE until the push is committed.
     const { rows } = await sql<{ id: number }>`
-      select m.id from live_manifest m join live_repository r on r.id = m.repository_id
-      where r.project_id = ${key.projectId} and r.name = ${key.name} and m.digest = ${digestToBytes(digest)}
-      for update of m`.execute(tx);
+      select id from manifest
+      where repository_id = ${repositoryId} and digest = ${digestToBytes(digest)} and deleted_at is null
+      for update`.execute(tx);
     const found = rows[0];
     if (found === undefined) return false;
     const deletion = { deleted_at: sql<Date>`now()`, deletion_id: randomUUID() };
     // One statement: there may be more tags than a statement may have parameters.
     await sql`
-      with gone as (
+      with locked as (
+        select id from tag where manifest_id = ${found.id} and deleted_at is null order by name for update
+      ), gone as (
         update tag set deleted_at = now(), deletion_id = ${deletion.deletion_id}
-        where manifest_id = ${found.id} and deleted_at is null
+        where id in (select id from locked)
         returning repository_id, name
       )
       insert into tag_history (repository_id, name, digest, previous_digest, actor, client)
@@ -115,7 +124,9 @@ export interface ReferrerFilter {
 }
 
 /**
- * Manifests of the repository whose subject is `subject`, oldest first, those with ids above `afterId`.
+ * Manifests of the repository whose subject is `subject`, oldest first, those with ids above `afterId`. So are
+ * those without a subject that an index lists which a client without this API keeps under the subject's
+ * referrers tag: OCI 1.1 §referrers-tag-schema.
  * The page is cut before annotations are read: hundreds of manifests of 4 MiB would not fit into memory.
  */
 export async function listReferrers(
@@ -123,19 +134,34 @@ export async function listReferrers(
   { projectId, name }: RepositoryKey,
   { subject, artifactType, afterId, limit, maxBytes }: ReferrerFilter,
 ): Promise<{ referrers: ReferrerRow[]; hasMore: boolean }> {
+  const isWanted = (type: RawBuilder<unknown>) =>
+    artifactType === undefined ? sql`true` : sql`${type} = ${artifactType}`;
+  const listedType = sql`coalesce(c.descriptor->>'artifactType', m.artifact_type)`;
   const { rows } = await sql<ReferrerColumns & { found: number }>`
-    with found as (
-      select m.id, m.size_bytes
-      from live_manifest m join live_repository r on r.id = m.repository_id
-      where r.project_id = ${projectId} and r.name = ${name} and m.subject_digest = ${digestToBytes(subject)}
-        and m.id > ${afterId} and (${artifactType ?? null}::text is null or m.artifact_type = ${artifactType ?? null})
-      order by m.id limit ${limit + 1}
+    with repository as (
+      select id from live_repository where project_id = ${projectId} and name = ${name}
+    ), found as (
+      (select m.id, m.size_bytes, m.artifact_type, null::jsonb as descriptor
+      from repository r
+      join live_manifest m on m.repository_id = r.id and m.subject_digest = ${digestToBytes(subject)}
+      where m.id > ${afterId} and ${isWanted(sql`m.artifact_type`)}
+      order by m.id limit ${limit + 1})
+      union all
+      (select m.id, m.size_bytes, ${listedType}, c.descriptor
+      from repository r
+      join live_tag t on t.repository_id = r.id and t.name = ${referrersTag(subject)}
+      join manifest_child c on c.manifest_id = t.manifest_id
+      join live_manifest m on m.repository_id = r.id and m.digest = c.digest and m.subject_digest is null
+      where m.id > ${afterId} and ${isWanted(listedType)}
+      order by m.id limit ${limit + 1})
+      order by id limit ${limit + 1}
     ), sized as (
-      select id, row_number() over by_id as position, sum(size_bytes) over by_id as bytes,
+      select *, row_number() over by_id as position, sum(size_bytes) over by_id as bytes,
              count(*) over () as found
       from found window by_id as (order by id)
     )
-    select m.id, m.digest, m.media_type, m.artifact_type, m.size_bytes, m.annotations, s.found
+    select m.id, m.digest, m.media_type, s.artifact_type, m.size_bytes, s.found,
+           m.annotations || coalesce(s.descriptor->'annotations', '{}') as annotations
     from sized s join live_manifest m on m.id = s.id
     where s.position <= ${limit} and (s.position = 1 or s.bytes <= ${maxBytes})
     order by s.id`.execute(db);

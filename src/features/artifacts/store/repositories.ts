@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 
 import type { Db } from '../../../platform/db/connect.ts';
+import { inTransaction } from '../../../platform/db/transaction.ts';
 
 /** A repository as a request names it. The project's id comes from the caller's rights. */
 export interface RepositoryKey {
@@ -11,20 +12,35 @@ export interface RepositoryKey {
   name: string;
 }
 
-export async function findRepositoryId(
-  db: Db,
-  { projectId, name }: RepositoryKey,
-): Promise<number | undefined> {
+/** Whether anything was ever pushed to it: one that only holds uploads is not shown to anybody yet. */
+export async function isRepository(db: Db, { projectId, name }: RepositoryKey): Promise<boolean> {
   const row = await db
     .selectFrom('live_repository')
     .select('id')
     .where('project_id', '=', projectId)
     .where('name', '=', name)
+    .where('first_pushed_at', 'is not', null)
     .executeTakeFirst();
-  return row?.id;
+  return row !== undefined;
 }
 
-/** The repository, made if it is not there; undefined when the project is gone. */
+/**
+ * Locks a repository until the transaction ends, and answers its id. Shared: it can't be deleted meanwhile.
+ * Whoever changes what is in it takes this lock first, then that of the manifest, then those of the tags by
+ * name: in one order, nobody waits for each other.
+ */
+export async function lockRepository(
+  tx: Db,
+  { projectId, name }: RepositoryKey,
+  lock: 'shared' | 'exclusive',
+): Promise<number | undefined> {
+  const { rows } = await sql<{ id: number }>`
+    select id from repository where project_id = ${projectId} and name = ${name} and deleted_at is null
+    for ${lock === 'shared' ? sql`key share` : sql`update`}`.execute(tx);
+  return rows[0]?.id;
+}
+
+/** The repository, made if it is not there, for an upload; undefined when the project is gone. */
 export async function ensureRepository(
   db: Db,
   { projectId, name }: RepositoryKey,
@@ -96,11 +112,9 @@ export async function deleteRepository(
   key: RepositoryKey,
   { actor, client }: { actor: string; client: string },
 ): Promise<boolean> {
-  return db.transaction().execute(async (tx) => {
-    const repositoryId = await findRepositoryId(tx, key);
+  return inTransaction(db, async (tx) => {
+    const repositoryId = await lockRepository(tx, key, 'exclusive');
     if (repositoryId === undefined) return false;
-    // Whoever pushes holds this row FOR KEY SHARE until the push is committed.
-    await sql`select from repository where id = ${repositoryId} for update`.execute(tx);
     const deletion = { deleted_at: sql<Date>`now()`, deletion_id: randomUUID() };
     await sql`
       insert into tag_history (repository_id, name, digest, previous_digest, actor, client)
@@ -116,12 +130,7 @@ export async function deleteRepository(
         .where('deleted_at', 'is', null)
         .execute();
     }
-    const { numUpdatedRows } = await tx
-      .updateTable('repository')
-      .set(deletion)
-      .where('id', '=', repositoryId)
-      .where('deleted_at', 'is', null)
-      .executeTakeFirst();
-    return numUpdatedRows > 0n;
+    await tx.updateTable('repository').set(deletion).where('id', '=', repositoryId).execute();
+    return true;
   });
 }

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 
 import type { Db } from '../../../platform/db/connect.ts';
-import type { RepositoryKey } from './repositories.ts';
+import { inTransaction } from '../../../platform/db/transaction.ts';
+import { lockRepository, type RepositoryKey } from './repositories.ts';
 
 /** Names in byte order, those behind `last`; undefined when there is no such repository. */
 export async function listTagNames(
@@ -16,27 +17,33 @@ export async function listTagNames(
       select t.name from live_tag t
       where t.repository_id = r.id and t.name > ${last ?? ''} order by t.name limit ${limit}
     ) as names
-    from live_repository r where r.project_id = ${projectId} and r.name = ${name}`.execute(db);
+    from live_repository r
+    where r.project_id = ${projectId} and r.name = ${name} and r.first_pushed_at is not null`.execute(
+    db,
+  );
   return rows[0]?.names;
 }
 
 /** Puts a tag into the trash; its manifest stays. False: it is not there. */
 export async function deleteTag(
   db: Db,
-  { projectId, name }: RepositoryKey,
+  repository: RepositoryKey,
   tag: string,
   { actor, client }: { actor: string; client: string },
 ): Promise<boolean> {
-  const { rows } = await sql`
-    with gone as (
-      update tag set deleted_at = now(), deletion_id = ${randomUUID()}
-      where deleted_at is null and name = ${tag} and repository_id = (
-        select id from live_repository where project_id = ${projectId} and name = ${name})
-      returning repository_id, name, manifest_id
-    )
-    insert into tag_history (repository_id, name, digest, previous_digest, actor, client)
-    select gone.repository_id, gone.name, null, m.digest, ${actor}, ${client}
-    from gone join manifest m on m.id = gone.manifest_id
-    returning id`.execute(db);
-  return rows.length > 0;
+  return inTransaction(db, async (tx) => {
+    const repositoryId = await lockRepository(tx, repository, 'shared');
+    if (repositoryId === undefined) return false;
+    const { rows } = await sql`
+      with gone as (
+        update tag set deleted_at = now(), deletion_id = ${randomUUID()}
+        where repository_id = ${repositoryId} and name = ${tag} and deleted_at is null
+        returning repository_id, name, manifest_id
+      )
+      insert into tag_history (repository_id, name, digest, previous_digest, actor, client)
+      select gone.repository_id, gone.name, null, m.digest, ${actor}, ${client}
+      from gone join manifest m on m.id = gone.manifest_id
+      returning id`.execute(tx);
+    return rows.length > 0;
+  });
 }

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { digestOf, pushImage, putManifest } from '../../../test/harness/registry.ts';
+import { shareApp } from '../../../test/harness/share-app.ts';
+
+const ROUNDS = Number(process.env.ROADSTEAD_TEST_ROUNDS ?? 1) * 30;
+
+const shared = shareApp();
+
+test('pushes and deletes of the same tags, manifests and repository never fail each other', async () => {
+  const { as, platform } = await shared();
+  const admin = as('admin');
+  const tags = ['a', 'b', 'c', 'd'];
+  const query = tags.map((tag) => `tag=${tag}`).join('&');
+  const statuses = new Map<string, number>();
+
+  for (let round = 0; round < ROUNDS; round++) {
+    const images = await Promise.all(
+      ['1', '2', '3'].map((config) => pushImage(admin, 'library/raced', undefined, { config })),
+    );
+    const replies = await Promise.all([
+      ...images.map(({ bytes, digest }) =>
+        putManifest(admin, 'library/raced', `${digest}?${query}`, bytes),
+      ),
+      ...images.map(({ digest }) => admin.delete(`/v2/library/raced/manifests/${digest}`)),
+      ...tags.map((tag) => admin.delete(`/v2/library/raced/manifests/${tag}`)),
+      ...(round % 3 === 0 ? [admin.delete('/api/v2.0/projects/library/repositories/raced')] : []),
+    ]);
+    for (const { statusCode, body } of replies) {
+      assert.ok([200, 201, 202, 404].includes(statusCode), `${statusCode} ${body}`);
+      statuses.set(String(statusCode), (statuses.get(String(statusCode)) ?? 0) + 1);
+    }
+  }
+
+  assert.ok(statuses.get('201')! > 0 && statuses.get('202')! > 0);
+  const dangling = await platform.db
+    .selectFrom('live_tag as t')
+    .innerJoin('manifest as m', 'm.id', 't.manifest_id')
+    .where('m.deleted_at', 'is not', null)
+    .select('t.id')
+    .execute();
+  assert.deepEqual(dangling, []);
+});
+
+test('a push that is refused shows no repository', async () => {
+  const { as } = await shared();
+  const admin = as('admin');
+  const bytes = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      config: {
+        mediaType: 'application/vnd.oci.image.config.v1+json',
+        digest: digestOf('nowhere'),
+        size: 7,
+      },
+      layers: [],
+    }),
+  );
+
+  const refused = await putManifest(admin, 'library/refused', 'v1', bytes);
+  await admin.post('/v2/library/refused/blobs/uploads/');
+  const listed = await admin.get('/v2/library/refused/tags/list');
+  const pulled = await admin.get('/v2/library/refused/manifests/v1');
+
+  assert.equal(refused.statusCode, 404);
+  for (const reply of [listed, pulled]) {
+    assert.deepEqual([reply.statusCode, reply.json().errors[0].code], [404, 'NAME_UNKNOWN']);
+  }
+});
