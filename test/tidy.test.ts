@@ -10,6 +10,7 @@ import { outsideWorldRules } from './tidy/outside-world.ts';
 import { roomRules } from './tidy/rooms.ts';
 import { sizeRules } from './tidy/sizes.ts';
 import { readTree } from './tidy/tree.ts';
+import { usedExports } from './tidy/used-exports.ts';
 import { wholeRules } from './tidy/whole.ts';
 
 const rules = [
@@ -18,6 +19,7 @@ const rules = [
   oneOwner,
   ...roomRules,
   ...leftoverRules,
+  usedExports,
   ...wholeRules,
 ];
 

@@ -34,7 +34,7 @@ export interface Descriptor {
 }
 
 /** More than any build makes: a manifest of 4 MiB could hold 30 000. */
-export const MAX_DESCRIPTORS = 10_000;
+const MAX_DESCRIPTORS = 10_000;
 
 const MEMBERS = [
   'mediaType',

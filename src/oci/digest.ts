@@ -16,22 +16,13 @@ const SHAPE = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$/; // image-spec Â
 /** How a digest stands in a `bytea` column: one byte for the algorithm, then the hash. */
 const ALGORITHM_BYTE = { sha256: 1, sha512: 2 } as const;
 
-export function findDigest(text: string): Digest | undefined {
-  return CANONICAL.test(text) ? (text as Digest) : undefined;
-}
-
 export function parseDigest(text: string): Digest {
   if (CANONICAL.test(text)) return text as Digest;
   throw new Refusal('DIGEST_INVALID', `${quote(text)} is not a digest: ${whatIsWrong(text)}`);
 }
 
-export function findDigestAlgorithm(text: string): DigestAlgorithm | undefined {
-  return text === 'sha256' || text === 'sha512' ? text : undefined;
-}
-
 export function parseDigestAlgorithm(text: string): DigestAlgorithm {
-  const algorithm = findDigestAlgorithm(text);
-  if (algorithm) return algorithm;
+  if (text === 'sha256' || text === 'sha512') return text;
   throw new Refusal(
     'DIGEST_INVALID',
     `digest algorithm ${quote(text)} is not supported: use sha256 or sha512`,
@@ -43,7 +34,7 @@ export function digestAlgorithm(digest: Digest): DigestAlgorithm {
 }
 
 /** The hex digits alone. */
-export function digestHex(digest: Digest): string {
+function digestHex(digest: Digest): string {
   return digest.slice(7);
 }
 

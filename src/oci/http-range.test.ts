@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { digestOf } from './digest.ts';
-import { matchesEtag, MAX_RANGES, parseContentRange, parseRange } from './http-range.ts';
+import { matchesEtag, parseContentRange, parseRange } from './http-range.ts';
 
 const SIZE = 2048;
 
@@ -60,10 +60,10 @@ test('as many ranges as podman asks for are served, more are not', () => {
     return parseRange(`bytes=${specs.join(',')}`, 1e9);
   };
 
-  const most = ask(MAX_RANGES);
-  const tooMany = ask(MAX_RANGES + 1);
+  const most = ask(1024);
+  const tooMany = ask(1025);
 
-  assert.equal(most.kind === 'ranges' && most.ranges.length, MAX_RANGES);
+  assert.equal(most.kind === 'ranges' && most.ranges.length, 1024);
   assert.equal(tooMany.kind, 'whole');
 });
 

@@ -15,7 +15,7 @@ export type RangeAnswer =
 
 /** podman asks for up to 1024 chunks of a zstd:chunked layer in one request, and takes the whole
  * layer when we refuse. As overlaps are merged, no number of ranges yields more than the blob. */
-export const MAX_RANGES = 1024;
+const MAX_RANGES = 1024;
 
 const WHOLE: RangeAnswer = { kind: 'whole' };
 const UNSATISFIABLE: RangeAnswer = { kind: 'unsatisfiable' };

@@ -8,7 +8,7 @@ import { resolveMediaType, schema1Refusal } from './manifest-media-type.ts';
 import type { ManifestKind } from './media-type.ts';
 import { isForeignLayer, isSchema1, manifestKind, OCI_ARTIFACT_MANIFEST } from './media-type.ts';
 
-export type { Descriptor, Platform } from './descriptor.ts';
+export type { Descriptor } from './descriptor.ts';
 
 export interface Manifest {
   kind: ManifestKind;

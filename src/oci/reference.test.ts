@@ -1,12 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  findRepositoryName,
-  isTag,
-  parseReference,
-  parseRepositoryName,
-  parseTag,
-} from './reference.ts';
+import { findRepositoryName, parseReference, parseRepositoryName, parseTag } from './reference.ts';
 
 test('the first segment of a repository name is its project', () => {
   const rows: [name: string, project: string, path: string][] = [
@@ -60,7 +54,6 @@ test('a name outside the grammar is refused with what is wrong', () => {
 
 test('a tag is 1 to 128 characters and begins with a letter, a digit or "_"', () => {
   for (const tag of ['latest', '1.0', '_', 'A-b.C_d', '0', 'x'.repeat(128)]) {
-    assert.ok(isTag(tag));
     assert.equal(parseTag(tag), tag);
   }
   for (const tag of [
@@ -76,7 +69,6 @@ test('a tag is 1 to 128 characters and begins with a letter, a digit or "_"', ()
     'a\u0000',
     'x'.repeat(129),
   ]) {
-    assert.ok(!isTag(tag));
     assert.throws(() => parseTag(tag), { code: 'TAG_INVALID', status: 400 });
   }
 });

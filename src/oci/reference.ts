@@ -15,7 +15,7 @@ export interface RepositoryName {
 /** What may stand behind `/manifests/`. */
 export type Reference = { digest: Digest; tag?: undefined } | { digest?: undefined; tag: string };
 
-export const MAX_NAME_LENGTH = 255;
+const MAX_NAME_LENGTH = 255;
 
 // OCI 1.1 §pulling-manifests. A segment ends where its alphabet ends, so matching takes linear time.
 const NAME = /^[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)*$/;
@@ -32,10 +32,6 @@ export function parseRepositoryName(text: string): RepositoryName {
   const name = findRepositoryName(text);
   if (name) return name;
   throw new Refusal('NAME_INVALID', `repository name ${quote(text)} ${whatIsWrong(text)}`);
-}
-
-export function isTag(text: string): boolean {
-  return TAG.test(text);
 }
 
 export function parseTag(text: string): string {

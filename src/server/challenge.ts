@@ -4,7 +4,7 @@ import type { MissingAccess } from '../features/access/index.ts';
 import { SERVICE } from '../features/tokens/index.ts';
 
 /** The URL that clients know us by: configured, or as this request came in. */
-export function baseUrl(request: FastifyRequest, externalUrl: string | undefined): string {
+function baseUrl(request: FastifyRequest, externalUrl: string | undefined): string {
   if (externalUrl !== undefined) return externalUrl.replace(/\/$/, '');
   // A Host that could end the quoted realm is not repeated.
   const host = /^[\w.:[\]-]+$/.test(request.host) ? request.host : 'localhost';

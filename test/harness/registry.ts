@@ -9,6 +9,13 @@ import type { Client } from './client.ts';
 
 export { digestOf, mediaType };
 
+/** OCI 1.1 §guidance-for-an-empty-descriptor. */
+export const EMPTY = {
+  mediaType: 'application/vnd.oci.empty.v1+json',
+  digest: digestOf('{}'),
+  size: 2,
+};
+
 /** What an answer says of itself. */
 interface Reply {
   statusCode: number;
@@ -61,7 +68,7 @@ export function imageManifest({
     JSON.stringify({
       schemaVersion: 2,
       mediaType: mediaType.OCI_IMAGE_MANIFEST,
-      config: descriptorOf(config, mediaType.OCI_IMAGE_CONFIG),
+      config: descriptorOf(config, 'application/vnd.oci.image.config.v1+json'),
       layers: layers.map((layer) =>
         descriptorOf(layer, 'application/vnd.oci.image.layer.v1.tar+gzip'),
       ),

@@ -30,5 +30,4 @@ export {
   listMembers,
   updateMemberRole,
   type Member,
-  type ProjectStanding,
 } from './store.ts';

@@ -7,5 +7,4 @@ export {
   hasPassword,
   setFirstPassword,
   updatePassword,
-  type User,
 } from './store.ts';

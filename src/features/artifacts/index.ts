@@ -22,4 +22,4 @@ export {
 } from './store/repositories.ts';
 export { repositoryRoutes } from './routes.ts';
 export { deleteTag, listTagNames } from './store/tags.ts';
-export { openArtifactLookups, type FoundBlob, type FoundManifest } from './store/lookups.ts';
+export { openArtifactLookups, type FoundBlob } from './store/lookups.ts';

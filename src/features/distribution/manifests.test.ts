@@ -6,6 +6,7 @@ import {
   codesOf,
   descriptorOf,
   digestOf,
+  EMPTY,
   imageManifest,
   mediaType,
   pushBlob,
@@ -25,11 +26,10 @@ async function begin() {
 }
 
 const child = descriptorOf(imageManifest(), mediaType.OCI_IMAGE_MANIFEST);
-const empty = { mediaType: mediaType.OCI_EMPTY, digest: digestOf('{}'), size: 2 };
 const docker = {
   schemaVersion: 2,
   mediaType: mediaType.DOCKER_MANIFEST,
-  config: descriptorOf('a config', mediaType.DOCKER_IMAGE_CONFIG),
+  config: descriptorOf('a config', 'application/vnd.docker.container.image.v1+json'),
   layers: [descriptorOf('a layer', 'application/vnd.docker.image.rootfs.diff.tar.gzip')],
 };
 const index = (manifests: unknown[], also = {}) => ({
@@ -48,8 +48,8 @@ const KINDS: [kind: string, manifest: object][] = [
   ['an OCI image', oci({ layers: [descriptorOf('a layer')] })],
   ['an image without layers', oci({ layers: [] })],
   ['an image without mediaType', oci({ mediaType: undefined })],
-  ['an artifact with a type and an empty config', oci({ artifactType: 'a/b', config: empty })],
-  ['an artifact whose config says what it is', oci({ config: { ...empty, mediaType: 'a/b' } })],
+  ['an artifact with a type and an empty config', oci({ artifactType: 'a/b', config: EMPTY })],
+  ['an artifact whose config says what it is', oci({ config: { ...EMPTY, mediaType: 'a/b' } })],
   ['an image whose subject is not there', oci({ subject: descriptorOf('x', 'a/b') })],
   ['an image with a member nobody knows', oci({ 'org.example': [1.5e3, null] })],
   ['a Docker image', docker],

@@ -6,6 +6,7 @@ import type { Client } from '../../../test/harness/client.ts';
 import {
   codesOf,
   digestOf,
+  EMPTY,
   imageManifest,
   mediaType,
   must,
@@ -30,8 +31,7 @@ interface Listed {
 function referrer(subject: { digest: string; bytes: Buffer }, also: object = {}): Buffer {
   const { digest, bytes } = subject;
   const descriptor = { mediaType: mediaType.OCI_IMAGE_MANIFEST, digest, size: bytes.length };
-  const config = { mediaType: mediaType.OCI_EMPTY, digest: digestOf('{}'), size: 2 };
-  return imageManifest({ also: { config, subject: descriptor, ...also } });
+  return imageManifest({ also: { config: EMPTY, subject: descriptor, ...also } });
 }
 
 async function pushReferrer(client: Client, repository: string, bytes: Buffer, type?: string) {

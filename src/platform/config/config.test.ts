@@ -6,7 +6,8 @@ import { inspect } from 'node:util';
 
 import { temporaryFolder } from '../../../test/harness.ts';
 import { createLog } from '../log/index.ts';
-import { ConfigError, listConfigKeys, readConfig, toConfig } from './index.ts';
+import { ConfigError, readConfig, toConfig } from './index.ts';
+import { listConfigKeys } from './schema.ts';
 
 async function writeYaml(t: TestContext, text: string): Promise<{ ROADSTEAD_CONFIG: string }> {
   const file = join(await temporaryFolder(t), 'config.yaml');

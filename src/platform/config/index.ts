@@ -2,7 +2,7 @@ import { Secret } from '../../lib/secret.ts';
 import type { ConfigValues } from './schema.ts';
 
 export { ConfigError, readConfig } from './read-config.ts';
-export { ConfigSchema, listConfigKeys, type ConfigKey, type ConfigValues } from './schema.ts';
+export type { ConfigValues } from './schema.ts';
 
 type SecretKeys = 'admin_password' | 'secret_key' | 'database_url' | 'metrics';
 

@@ -33,8 +33,6 @@ export interface BlobStorage {
   read(location: string, range?: ByteRange): Promise<Readable>;
   /** All bytes of a small blob. */
   readWhole(location: string): Promise<Buffer>;
-  /** The size in bytes; undefined when there is nothing. */
-  findSize(location: string): Promise<number | undefined>;
   /** Removes a location. Absent counts as done. */
   remove(location: string): Promise<void>;
 }

@@ -12,7 +12,7 @@ export interface ArtifactLookups {
   findBlob(repository: RepositoryKey, digest: Digest): Promise<FoundBlob | undefined>;
 }
 
-export interface FoundManifest {
+interface FoundManifest {
   id: number;
   digest: Digest;
   mediaType: string;

@@ -1,15 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
-import {
-  access,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rm,
-  stat,
-  type FileHandle,
-} from 'node:fs/promises';
+import { access, mkdir, open, readdir, readFile, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 
@@ -85,15 +76,6 @@ class FolderStorage implements BlobStorage {
 
   async readWhole(location: string): Promise<Buffer> {
     return readFile(this.#path(location));
-  }
-
-  async findSize(location: string): Promise<number | undefined> {
-    try {
-      return (await stat(this.#path(location))).size;
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw cause;
-    }
   }
 
   async remove(location: string): Promise<void> {
