@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { suite, test } from 'node:test';
 
 import { leftoverRules } from './tidy/leftovers.ts';
+import { lookupsInStores } from './tidy/lookups-in-stores.ts';
 import { oneOwner } from './tidy/one-owner.ts';
 import { outsideWorldRules } from './tidy/outside-world.ts';
 import { roomRules } from './tidy/rooms.ts';
@@ -17,6 +18,7 @@ const rules = [
   ...sizeRules,
   ...outsideWorldRules,
   oneOwner,
+  lookupsInStores,
   ...roomRules,
   ...leftoverRules,
   usedExports,

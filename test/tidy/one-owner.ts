@@ -2,6 +2,7 @@ import ts from 'typescript';
 
 import { readRoomReadme } from '../../scripts/generate/read-room.ts';
 import type { Rule } from './rule.ts';
+import { listSqlWrites, readSqlFunctions } from './sql-writes.ts';
 import { eachNode, listSources, parse, place, type Tree } from './tree.ts';
 
 interface Write {
@@ -12,15 +13,6 @@ interface Write {
 }
 
 const KYSELY_WRITES = ['insertInto', 'replaceInto', 'updateTable', 'deleteFrom', 'mergeInto'];
-
-const name = String.raw`(?:"?\w+"?\.)?"?(\w+)"?`;
-const SQL_WRITES = [
-  new RegExp(String.raw`\b(?:insert|merge)\s+into\s+${name}`, 'gi'),
-  new RegExp(String.raw`\bdelete\s+from\s+(?:only\s+)?${name}`, 'gi'),
-  new RegExp(String.raw`\btruncate\s+(?:table\s+)?${name}`, 'gi'),
-  new RegExp(String.raw`\bcopy\s+${name}\s*(?:\([^)]*\))?\s+from\b`, 'gi'),
-  new RegExp(String.raw`\bupdate\s+(?:only\s+)?${name}(?:\s+(?:as\s+)?\w+)?\s+set\b`, 'gi'),
-];
 
 /** Stands where a template has a hole whose text is not known here. */
 const HOLE = '__hole__';
@@ -40,6 +32,7 @@ function readOwners(tree: Tree): Map<string, string[]> {
 }
 
 function listWrites(tree: Tree): Write[] {
+  const functions = readSqlFunctions(tree);
   return listSources(tree).flatMap((path) => {
     const nodes = [...eachNode(parse(tree, path))];
     const texts = nodes.filter(isText).map((node) => ({ node, text: sqlOf(node) }));
@@ -52,7 +45,9 @@ function listWrites(tree: Tree): Write[] {
     );
     const found = [
       ...nodes.flatMap((node) => kyselyWrites(node).map((table) => ({ table, node }))),
-      ...texts.flatMap(({ node, text }) => sqlWrites(text).map((table) => ({ table, node }))),
+      ...texts.flatMap(({ node, text }) =>
+        listSqlWrites(text, functions).map((table) => ({ table, node })),
+      ),
     ];
     return found
       .filter(({ table }) => !temporary.has(table))
@@ -106,11 +101,6 @@ function sqlOf(node: ts.StringLiteralLike | ts.TemplateExpression): string {
   return node.head.text + parts.join('');
 }
 
-function sqlWrites(text: string): string[] {
-  const sql = text.replaceAll(/--.*$|\/\*[^]*?\*\//gm, ' ');
-  return SQL_WRITES.flatMap((pattern) => [...sql.matchAll(pattern)].map((match) => match[1]!));
-}
-
 function findForeignWrites(tree: Tree): string[] {
   const owners = readOwners(tree);
   const writes = listWrites(tree);
@@ -136,12 +126,36 @@ function findForeignWrites(tree: Tree): string[] {
 const labels = 'src/features/labels';
 const readme = { [`${labels}/README.md`]: '# labels\n\nLabels.\n\nTables: `label`.\n' };
 const elsewhere = 'src/features/quotas/store.ts';
+const inSql = (name: string, body: string) =>
+  `create function ${name}(id int) returns int language plpgsql as $$\nbegin\n  ${body};\nend $$;\n`;
+const functions = {
+  'migrations/0001-labels.sql': `${inSql('drop_label', 'delete from label')}insert into quota values (1);\n`,
+};
 
 export const oneOwner: Rule = {
   name: "only a table's own room writes to it",
   reason: 'what a table holds can be understood from one room; any store may join it for reading',
   find: findForeignWrites,
   breaches: [
+    { ...readme, ...functions, [elsewhere]: 'sql`select drop_label(${id})`.execute(db);\n' },
+    { ...readme, ...functions, [elsewhere]: "db.fn('drop_label', [id]);\n" },
+    {
+      ...readme,
+      ...functions,
+      'migrations/0002-more.sql': inSql('drop_labels', 'perform drop_label(id)'),
+      [elsewhere]: 'sql`select drop_labels(1)`;\n',
+    },
+    {
+      ...readme,
+      ...functions,
+      'migrations/0002-more.sql': `create or replace function drop_label(id int) returns void
+        language sql begin atomic insert into quota values (id); end;`,
+      [`${labels}/store.ts`]: 'sql`select drop_label(1)`;\n',
+    },
+    {
+      ...readme,
+      [elsewhere]: "lookups.batch({ name: 'label', text: `delete from label where id = $1` });\n",
+    },
     { ...readme, [elsewhere]: "db.insertInto('label').values(row);\n" },
     { ...readme, [elsewhere]: "db.updateTable('label as l').set(row);\n" },
     { ...readme, [elsewhere]: "db.deleteFrom('public.label');\n" },
@@ -162,6 +176,13 @@ export const oneOwner: Rule = {
   ],
   allowed: [
     { ...readme, [`${labels}/store.ts`]: "db.insertInto('label');\n" },
+    { ...readme, ...functions, [`${labels}/store.ts`]: 'sql`select drop_label(1)`;\n' },
+    {
+      ...readme,
+      ...functions,
+      'migrations/0002-more.sql': inSql('drop_label', 'return 0'),
+      [elsewhere]: 'sql`select drop_label(1)`;\n',
+    },
     {
       ...readme,
       [`${labels}/store.ts`]: "for (const t of ['label'] as const) db.deleteFrom(t);\n",
