@@ -32,25 +32,37 @@ export function connect(address: DatabaseAddress, options: ConnectOptions): Db {
   return new Kysely<DB>({ dialect: new PostgresDialect({ pool }) });
 }
 
+type Settings = Record<string, string>;
+
 interface PoolOptions extends ConnectOptions {
   /** PostgreSQL settings of every connection. */
-  settings: Record<string, string>;
+  settings: Settings;
 }
 
 export function openPool(address: DatabaseAddress, options: PoolOptions): pg.Pool {
+  const settings = { ...options.settings, statement_timeout: `${options.statementTimeoutMs}` };
   const pool = new pg.Pool({
-    ...address,
+    ...withSettings(address, settings),
     max: options.poolSize,
     application_name: options.applicationName,
     connectionTimeoutMillis: 10_000,
     idleTimeoutMillis: 60_000,
-    statement_timeout: options.statementTimeoutMs,
-    options: Object.entries(options.settings)
-      .map(([name, value]) => `-c ${name}=${value}`)
-      .join(' '),
   });
   // A connection that breaks in a statement fails the statement; unheard, its event would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));
   pool.on('error', (error) => options.onIdleError?.(error));
   return pool;
+}
+
+/** Our settings win over those of a URL, which may say the rest: options of its own, an application_name, ssl. */
+function withSettings(address: DatabaseAddress, settings: Settings): pg.PoolConfig {
+  const pairs = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);
+  if (!('connectionString' in address)) return { ...address, options: pairs.join(' ') };
+  // For pg a parameter of the URL wins over one beside it, and for PostgreSQL over the options.
+  const [, place, query = ''] = /^([^?#]*)(?:\?([^#]*))?/.exec(address.connectionString)!;
+  const isOurs = (parameter: string) => Object.hasOwn(settings, parameter.split('=', 1)[0]!);
+  const given = query.split('&').filter((parameter) => !isOurs(parameter));
+  const theirs = given.findLast((parameter) => parameter.startsWith('options=')) ?? 'options=';
+  const all = [...given, [theirs, ...pairs].join(' ').replaceAll(' ', '+')];
+  return { connectionString: `${place}?${all.join('&')}` };
 }
