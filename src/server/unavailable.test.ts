@@ -50,6 +50,7 @@ test('health tells which part is away; ping only that the process runs', async (
       ['core', 'healthy'],
       ['database', 'unhealthy'],
       ['registry', 'healthy'],
+      ['storage', 'healthy'],
     ],
   );
   assert.equal(ping.statusCode, 200);

@@ -2,15 +2,15 @@ import Type from 'typebox';
 
 import { Reply } from '../../platform/http/harbor-body.ts';
 import type { Routes } from '../../platform/http/routes.ts';
-import { isDatabaseHealthy } from './store.ts';
-
-const HEALTH_TIMEOUT_MS = 3000;
+import { createHealth } from './health.ts';
 
 const Component = Reply({ name: Type.String(), status: Type.String(), error: Type.String() });
 const HealthReply = Reply({ status: Type.String(), components: Type.Array(Component) });
 
 /** Harbor's `/health` and `/ping`. */
-export const systemRoutes: Routes = (app, { db, storage }) => {
+export const systemRoutes: Routes = (app, platform) => {
+  const findHealth = createHealth(platform);
+
   app.get(
     '/health',
     {
@@ -22,18 +22,17 @@ export const systemRoutes: Routes = (app, { db, storage }) => {
       config: { open: true },
     },
     async (_request, reply) => {
-      const [database, store] = await Promise.all([
-        isDatabaseHealthy(db, HEALTH_TIMEOUT_MS),
-        storage.isHealthy(),
-      ]);
+      const { database, store, room } = await findHealth();
       const components = [
         component('core', true, ''),
         component('database', database, 'PostgreSQL does not answer'),
         component('registry', store, 'the blob store does not answer'),
+        component('storage', room, 'the blob store has less than 1 GiB left; make room for pushes'),
       ];
-      const isHealthy = database && store;
+      const isHealthy = database && store && room;
+      // A node without room still serves pulls, so it says so and stays in.
       return reply
-        .code(isHealthy ? 200 : 503)
+        .code(database && store ? 200 : 503)
         .send({ status: isHealthy ? 'healthy' : 'unhealthy', components });
     },
   );

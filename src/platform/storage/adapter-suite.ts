@@ -152,6 +152,12 @@ function checkKeeping(check: Check): void {
     assert.equal(await storage.isHealthy(), true);
   });
 
+  check('free bytes, where they can be known, are a number', async (storage) => {
+    const free = await storage.findFreeBytes();
+
+    assert.ok(free === undefined || (Number.isSafeInteger(free) && free >= 0), String(free));
+  });
+
   check('locations differ and hold no path to elsewhere', async (storage) => {
     const locations = Array.from({ length: 1000 }, () => storage.newLocation());
 

@@ -23,6 +23,8 @@ export interface BlobStorage {
   prepare(): Promise<void>;
   /** Whether the store answers. */
   isHealthy(): Promise<boolean>;
+  /** How many bytes may still be stored; undefined when there is no limit that could be known. */
+  findFreeBytes(): Promise<number | undefined>;
   /** A key that was never used and never will be again. */
   newLocation(): string;
   /** Opens `location` to add bytes behind the first `offsetBytes`; what lies beyond is dropped. Offset 0 makes it. */
