@@ -105,7 +105,7 @@ export async function insertUser(db: Db, user: NewUser): Promise<number> {
   }
 }
 
-/** A new password ends what was made with the old one: refresh tokens. */
+/** A new password ends what was got with the old one: bearer tokens and refresh tokens. */
 export async function updatePassword(db: Db, id: number, passwordHash: string): Promise<void> {
   await db
     .updateTable('user_account')
