@@ -81,7 +81,10 @@ async function keepEmbedded(config: Config, log: Log) {
       const code = await Promise.race([postgres.exited, stopped]);
       if (signal.aborted) return;
       log.error({ code }, 'postgres ended, starting it again');
-      await postgres.stop(); // gives back its lock
+      // Gives back its lock, even when it fails.
+      await postgres
+        .stop()
+        .catch((error: unknown) => log.error({ err: error }, 'postgres not tidied up'));
       postgres = await startAgain();
     }
   }

@@ -6,6 +6,7 @@ import { migrate } from '../../platform/db/migrate.ts';
 import { createLog, type Log } from '../../platform/log/index.ts';
 import { openStorage } from '../../platform/storage/index.ts';
 import { checkConfig } from './check-config.ts';
+import { endOnFault } from './end-on-fault.ts';
 import { giveFirstPassword, type FirstPassword } from './first-password.ts';
 import { openDatabase, type OpenDatabase } from './open-database.ts';
 import { readSecretKey } from './secret-key.ts';
@@ -36,6 +37,7 @@ export async function startServer(
 ): Promise<RunningServer> {
   const config = toConfig(values);
   const log = createLog({ level: config.log.level });
+  endOnFault(log, 'server failed');
   await checkConfig(config);
   makeDataFolder(config);
   const database = await openDatabase(config, log, signal);

@@ -10,19 +10,22 @@ import { openStorage } from '../../platform/storage/index.ts';
 import { Secret } from '../../lib/secret.ts';
 import { createApp } from '../app.ts';
 import { drain } from './drain.ts';
+import { endOnFault } from './end-on-fault.ts';
 import { listen } from './listen.ts';
 import type { ToPrimary, ToWorker, WorkerStart } from './messages.ts';
 import { MetricsFromPrimary } from './metrics-from-primary.ts';
 import { readTls, reloadTls } from './tls.ts';
 
-const send = (message: ToPrimary) => process.send?.(message);
+// The primary may just be gone: whoever waits for it learns that from the end of the connection.
+const send = (message: ToPrimary) => process.send?.(message, undefined, undefined, () => {});
 const metricsFromPrimary = new MetricsFromPrimary((id) => send({ type: 'metrics', id }));
 const metrics = createMetrics();
+let log = createLog({ level: 'error' });
 let stop: (() => Promise<void>) | undefined;
 
 function openPlatform({ config: values, database, secretKey }: WorkerStart): Platform {
   const config = toConfig(values);
-  const log = createLog({ level: config.log.level });
+  log = createLog({ level: config.log.level });
   return {
     config,
     db: connect(database, {
@@ -45,7 +48,7 @@ function openPlatform({ config: values, database, secretKey }: WorkerStart): Pla
 
 async function start(message: WorkerStart): Promise<void> {
   const platform = openPlatform(message);
-  const { config, log, db } = platform;
+  const { config, db } = platform;
   const tls = await readTls(config.tls);
   const app = await createApp(platform, {
     collectMetrics: () => metricsFromPrimary.collect(),
@@ -68,10 +71,14 @@ async function report(id: number): Promise<void> {
 
 /** Ends this process when all requests are answered. */
 function end(): void {
-  void (stop?.() ?? Promise.resolve()).finally(() => process.exit(0));
+  const stopped = stop?.() ?? Promise.resolve();
   stop = () => new Promise(() => {});
+  stopped
+    .catch((error: unknown) => log.error({ err: error }, 'worker not stopped as it should be'))
+    .finally(() => process.exit(0));
 }
 
+endOnFault(log, 'worker failed');
 // Ctrl-C reaches the whole process group; the primary decides what follows.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', end);
@@ -91,7 +98,9 @@ process.on('message', (message: ToWorker) => {
       metricsFromPrimary.receive(message.id, message.text);
       break;
     case 'report':
-      void report(message.id);
+      report(message.id).catch((error: unknown) =>
+        log.error({ err: error }, 'figures not reported'),
+      );
       break;
     default: // the cluster's own messages
   }

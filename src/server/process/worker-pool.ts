@@ -34,7 +34,7 @@ export function startWorkers(count: number, start: WorkerStart, log: Log): Worke
   function fork(): void {
     const worker = cluster.fork();
     const begin = performance.now();
-    worker.on('message', (message: ToPrimary) => void receive(worker, message));
+    worker.on('message', (message: ToPrimary) => receive(worker, message));
     worker.on('exit', (code, signal) => {
       serving.delete(worker.id);
       metrics.forget(worker.id);
@@ -45,7 +45,7 @@ export function startWorkers(count: number, start: WorkerStart, log: Log): Worke
     });
   }
 
-  async function receive(worker: Worker, message: ToPrimary): Promise<void> {
+  function receive(worker: Worker, message: ToPrimary): void {
     switch (message.type) {
       case 'ready':
         say(worker, { type: 'start', start });
@@ -66,13 +66,19 @@ export function startWorkers(count: number, start: WorkerStart, log: Log): Worke
       case 'report':
         metrics.receive(worker.id, message.id, message.figures);
         break;
-      case 'metrics': {
-        const text = await metrics.collect([...serving.keys()]);
-        say(worker, { type: 'metrics', id: message.id, text });
+      case 'metrics':
+        void answerMetrics(worker, message.id);
         break;
-      }
       default: // the cluster's own messages
     }
+  }
+
+  async function answerMetrics(worker: Worker, id: number): Promise<void> {
+    const text = await metrics.collect([...serving.keys()]).catch((error: unknown) => {
+      log.error({ err: error }, 'figures not added up');
+      return undefined;
+    });
+    say(worker, { type: 'metrics', id, text });
   }
 
   for (let i = 0; i < count; i += 1) fork();

@@ -177,6 +177,19 @@ test('a killed postmaster is reported, and the next start recovers', async (t) =
   await computing;
 });
 
+test('a stop that fails gives back the folder all the same', async (t) => {
+  const dataDir = makeDataDir();
+  const first = await startEmbeddedPostgres({ dataDir, log, settings });
+  const inTheWay = `${dataDir}.lock-owner`;
+  rmSync(inTheWay);
+  mkdirSync(inTheWay);
+
+  await assert.rejects(first.stop());
+  rmSync(inTheWay, { recursive: true });
+
+  await start(t, dataDir);
+});
+
 test('of two servers on one folder the second is refused, also when they start at once', async (t) => {
   const dataDir = makeDataDir();
 

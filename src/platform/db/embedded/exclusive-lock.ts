@@ -38,8 +38,11 @@ export function takeExclusiveLock(file: string): ExclusiveLock {
   const held = database;
   return {
     release() {
-      rmSync(ownerFile, { force: true });
-      if (held.isOpen) held.close();
+      try {
+        rmSync(ownerFile, { force: true });
+      } finally {
+        if (held.isOpen) held.close();
+      }
     },
   };
 }

@@ -77,9 +77,12 @@ async function start(
 
   let stopping: Promise<void> | undefined;
   const stop = async () => {
-    await postmaster.stop(log);
-    removeSocketDirectory(host);
-    cleanUp();
+    try {
+      await postmaster.stop(log);
+      removeSocketDirectory(host);
+    } finally {
+      cleanUp();
+    }
     log.info({}, 'postgres stopped');
   };
   return {

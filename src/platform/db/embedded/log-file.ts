@@ -11,7 +11,14 @@ export class LogFile {
   constructor(path: string) {
     this.path = path;
     this.#rotate();
-    this.#timer = setInterval(() => this.#rotate(), CHECK_EVERY_MS).unref();
+    const rotate = () => {
+      try {
+        this.#rotate();
+      } catch {
+        // The disk may be full; it is tried again.
+      }
+    };
+    this.#timer = setInterval(rotate, CHECK_EVERY_MS).unref();
   }
 
   /** For a child's output: opened for appending, so that cutting the file under it does no harm. */
