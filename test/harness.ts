@@ -13,7 +13,7 @@ import { createLog } from '../src/platform/log/index.ts';
 import { createMetrics } from '../src/platform/metrics/index.ts';
 import { createSecretBox } from '../src/platform/secret-box.ts';
 import { openStorage } from '../src/platform/storage/index.ts';
-import { createApp } from '../src/server/app.ts';
+import { createApp, type AppOptions } from '../src/server/app.ts';
 import { client, type Client } from './harness/client.ts';
 import { ADMIN_PASSWORD, createDatabase, open, type Address } from './harness/database.ts';
 
@@ -36,6 +36,7 @@ export interface TestApp {
 export interface TestOptions {
   /** Changes to the default configuration. */
   config?: (values: ConfigValues) => void;
+  tls?: AppOptions['tls'];
   /** Another node on the same database and data folder. */
   besides?: TestApp;
 }
@@ -48,7 +49,10 @@ export async function startApp(t: TestContext, options: TestOptions = {}): Promi
   values.log.level = 'fatal';
   options.config?.(values);
   const platform = await openPlatform(values, address);
-  const app = await createApp(platform, { collectMetrics: () => collect(platform) });
+  const app = await createApp(platform, {
+    collectMetrics: () => collect(platform),
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
+  });
   t.after(async () => {
     await app.close();
     await Promise.all([platform.db.destroy(), platform.lookups.destroy()]);
@@ -113,5 +117,6 @@ function shortcuts(as: TestApp['as']): Pick<TestApp, 'createUser' | 'createProje
 async function listen(app: App): Promise<string> {
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as AddressInfo;
-  return `http://127.0.0.1:${port}`;
+  const scheme = 'setSecureContext' in app.server ? 'https' : 'http';
+  return `${scheme}://127.0.0.1:${port}`;
 }

@@ -3,11 +3,13 @@ import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { rm, truncate } from 'node:fs/promises';
 import { Agent } from 'node:http';
+import { connect, type IncomingHttpHeaders } from 'node:http2';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { startApp, type TestApp } from '../../../test/harness.ts';
+import { ADMIN_PASSWORD, startApp, type TestApp } from '../../../test/harness.ts';
+import { basic } from '../../../test/harness/client.ts';
 import {
   beginUpload,
   codesOf,
@@ -16,7 +18,9 @@ import {
   pushBlob,
 } from '../../../test/harness/registry.ts';
 import { beginRequest, send } from '../../../test/harness/wire.ts';
+import { makeCertificate } from '../../../test/server/support/certificate.ts';
 import type { BlobStorage, BlobWriter } from '../../platform/storage/index.ts';
+import type { AppOptions } from '../../server/app.ts';
 
 const APP = 'library/app';
 
@@ -138,27 +142,48 @@ function requireOk({ statusCode }: { statusCode: number }): void {
   if (statusCode >= 400) throw new Error(String(statusCode));
 }
 
-test('syncing may take longer than a body may stand still', async (t) => {
+/** An app that gives up a body after a second without a byte, and needs two to sync one. */
+async function startSlowToSync(t: TestContext, tls?: AppOptions['tls']) {
   const app = await startApp(t, {
     config: ({ limits }) => {
       limits.idle_body_ms = 1000;
     },
+    ...(tls === undefined ? {} : { tls }),
   });
   const url = await app.listen();
-  const upload = url + (await beginUpload(app.as('admin'), APP));
+  const upload = await beginUpload(app.as('admin'), APP);
   changeWriters(t, app.platform.storage, (writer) => ({
     sync: async () => {
       await sleep(2000);
       await writer.sync();
     },
   }));
+  return { url, closing: `${upload}?digest=${digestOf('a layer')}` };
+}
 
-  const finished = await send(`${upload}?digest=${digestOf('a layer')}`, {
-    method: 'PUT',
-    body: 'a layer',
-  });
+test('syncing may take longer than a body may stand still', async (t) => {
+  const { url, closing } = await startSlowToSync(t);
+
+  const finished = await send(url + closing, { method: 'PUT', body: 'a layer' });
 
   assert.equal(finished.statusCode, 201);
+});
+
+test('syncing may take longer than a body may stand still, over HTTP/2 too', async (t) => {
+  const { certificate: cert, key } = makeCertificate('slow');
+  const { url, closing } = await startSlowToSync(t, { cert, key, http2: true });
+  const session = connect(url, { rejectUnauthorized: false });
+  t.after(() => session.destroy());
+  const stream = session.request({
+    ':method': 'PUT',
+    ':path': closing,
+    authorization: basic('admin', ADMIN_PASSWORD),
+  });
+
+  stream.end('a layer');
+  const [headers] = await Promise.race([once(stream, 'response'), once(stream, 'close')]);
+
+  assert.equal((headers as IncomingHttpHeaders | undefined)?.[':status'], 201);
 });
 
 test('a large blob passes through in constant memory', async (t) => {

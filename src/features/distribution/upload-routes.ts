@@ -1,3 +1,4 @@
+import type { ServerHttp2Stream } from 'node:http2';
 import { Socket } from 'node:net';
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -146,11 +147,15 @@ function readChunk({ raw, headers }: FastifyRequest): Chunk {
     }
   }
   // The client has done its part: hashing and syncing may take longer than an idle connection lasts.
-  const { socket } = raw;
-  if (raw.httpVersionMajor === 1 && socket instanceof Socket) {
-    raw.once('end', () => socket.setTimeout(0));
-  }
+  raw.once('end', () => idleTimerOf(raw)?.setTimeout(0));
   return { body: raw, range, lengthBytes };
+}
+
+/** What gives up when nothing comes: the connection, or with HTTP/2 the stream; nothing in a test without either. */
+function idleTimerOf(raw: FastifyRequest['raw']) {
+  const { stream } = raw as { stream?: ServerHttp2Stream };
+  if (stream !== undefined) return stream;
+  return raw.socket instanceof Socket ? raw.socket : undefined;
 }
 
 function sendBlobCreated(reply: FastifyReply, request: FastifyRequest, digest: string) {

@@ -11,7 +11,7 @@ export interface ByteRange {
 export interface BlobWriter {
   /** The writer may keep the chunk until it is synced: it must not be changed after this. */
   write(chunk: Uint8Array): Promise<void>;
-  /** Resolves when all that was written would survive a power cut. */
+  /** Resolves when all that was written would survive a power cut; at no cost when nothing was. */
   sync(): Promise<void>;
   /** Gives back what the writer holds. What was not synced may be lost. */
   close(): Promise<void>;

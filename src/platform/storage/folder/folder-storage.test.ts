@@ -1,12 +1,25 @@
 import assert from 'node:assert/strict';
-import { readdir, rm } from 'node:fs/promises';
+import { open, readdir, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { temporaryFolder } from '../../../../test/harness.ts';
 import { testStorage } from '../adapter-suite.ts';
 import { openFolderStorage } from './folder-storage.ts';
+
+/** What every open file has its methods from. */
+async function findHandleMethods(): Promise<FileHandle> {
+  const handle = await open(import.meta.filename);
+  await handle.close();
+  return Object.getPrototypeOf(handle) as FileHandle;
+}
+
+async function prepareStorage(t: TestContext) {
+  const storage = openFolderStorage(join(await temporaryFolder(t), 'blobs'));
+  await storage.prepare();
+  return storage;
+}
 
 testStorage('folder', async (t) => {
   const root = join(await temporaryFolder(t), 'blobs');
@@ -70,3 +83,44 @@ test('bytes that were written but not synced are given back when the writer clos
 
   assert.equal((await storage.readWhole(location)).length, 3 * 1024 * 1024);
 });
+
+test('a file is synced when its bytes change, its folder once, when it is new', async (t) => {
+  const storage = await prepareStorage(t);
+  const methods = await findHandleMethods();
+  const synced: string[] = [];
+  for (const method of ['sync', 'datasync'] as const) {
+    const original = methods[method];
+    t.mock.method(methods, method, function (this: FileHandle) {
+      synced.push(method === 'sync' ? 'folder' : 'file');
+      return original.call(this);
+    });
+  }
+  const location = storage.newLocation();
+  const add = async (offset: number, text: string) => {
+    synced.length = 0;
+    const writer = await storage.openWriter(location, offset);
+    if (text !== '') await writer.write(Buffer.from(text));
+    await writer.sync();
+    await writer.close();
+    return synced.join(' ');
+  };
+
+  assert.equal(await add(0, 'first'), 'file folder');
+  assert.equal(await add(5, 'second'), 'file');
+  assert.equal(await add(11, ''), '', 'nothing was added');
+  assert.equal(await add(5, ''), 'file', 'it was cut off');
+  assert.equal(await add(0, ''), 'file folder', 'it begins again');
+});
+
+for (const method of ['sync', 'datasync'] as const) {
+  test(`a ${method === 'sync' ? 'folder' : 'file'} that can't be synced fails the writer`, async (t) => {
+    const storage = await prepareStorage(t);
+    const methods = await findHandleMethods();
+    const writer = await storage.openWriter(storage.newLocation(), 0);
+    await writer.write(Buffer.from('lost'));
+    t.mock.method(methods, method, () => Promise.reject(new Error('the disk is broken')));
+
+    await assert.rejects(writer.sync(), /the disk is broken/);
+    await writer.close();
+  });
+}

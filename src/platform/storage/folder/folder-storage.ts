@@ -62,10 +62,12 @@ class FolderStorage implements BlobStorage {
 
   async openWriter(location: string, offsetBytes: number): Promise<BlobWriter> {
     const path = this.#path(location);
-    const handle = await open(path, offsetBytes === 0 ? 'w' : 'r+', 0o600);
-    const size = await requireBytes(handle, location, offsetBytes);
-    if (size > offsetBytes) await handle.truncate(offsetBytes);
-    return new FolderWriter(handle, path, offsetBytes);
+    const isNew = offsetBytes === 0;
+    const handle = await open(path, isNew ? 'w' : 'r+', 0o600);
+    const size = isNew ? 0 : await requireBytes(handle, location, offsetBytes);
+    const isCut = size > offsetBytes;
+    if (isCut) await handle.truncate(offsetBytes);
+    return new FolderWriter({ handle, path, sizeBytes: offsetBytes, isNew, isCut });
   }
 
   async copyPrefix(from: string, to: string, sizeBytes: number): Promise<void> {

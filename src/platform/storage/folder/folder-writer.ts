@@ -19,20 +19,35 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** A file that was opened to write to it. */
+export interface OpenFile {
+  handle: FileHandle;
+  path: string;
+  sizeBytes: number;
+  /** Its entry in the folder may not be durable yet. */
+  isNew: boolean;
+  /** It was cut off: its size may not be durable yet. */
+  isCut: boolean;
+}
+
 export class FolderWriter implements BlobWriter {
   readonly #handle: FileHandle;
   readonly #path: string;
   #position: number;
   #synced: number;
+  #isFileDurable: boolean;
+  #isEntryDurable: boolean;
   #gathered: Uint8Array[] = [];
   #gatheredBytes = 0;
   #flushing: Promise<void> = Promise.resolve();
 
-  constructor(handle: FileHandle, path: string, position: number) {
+  constructor({ handle, path, sizeBytes, isNew, isCut }: OpenFile) {
     this.#handle = handle;
     this.#path = path;
-    this.#position = position;
-    this.#synced = position;
+    this.#position = sizeBytes;
+    this.#synced = sizeBytes;
+    this.#isFileDurable = !isNew && !isCut;
+    this.#isEntryDurable = !isNew;
   }
 
   async write(chunk: Uint8Array): Promise<void> {
@@ -48,8 +63,10 @@ export class FolderWriter implements BlobWriter {
   async sync(): Promise<void> {
     await this.#flushing;
     await this.#flush();
-    await this.#handle.datasync().catch(explain);
-    await syncFolder(dirname(this.#path));
+    if (!this.#isFileDurable) await this.#handle.datasync().catch(explain);
+    this.#isFileDurable = true;
+    if (!this.#isEntryDurable) await syncFolder(dirname(this.#path));
+    this.#isEntryDurable = true;
     this.#synced = this.#position;
   }
 
@@ -68,6 +85,7 @@ export class FolderWriter implements BlobWriter {
     let left = this.#gatheredBytes;
     this.#gathered = [];
     this.#gatheredBytes = 0;
+    if (left > 0) this.#isFileDurable = false;
     while (left > 0) {
       const { bytesWritten } = await this.#handle.writev(chunks, this.#position).catch(explain);
       this.#position += bytesWritten;
