@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 
-import { decodeProtectedHeader, jwtVerify, SignJWT, type JWTPayload } from 'jose';
+import {
+  decodeProtectedHeader,
+  errors,
+  jwtVerify,
+  SignJWT,
+  type JWTPayload,
+  type ProtectedHeaderParameters,
+} from 'jose';
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 
@@ -66,7 +73,7 @@ export function createBearerTokens(
   const verified = new LruMap<string, Claims>(MAX_REMEMBERED);
 
   async function verifyAfresh(token: string): Promise<Claims> {
-    const { kid, alg, typ, crit, jwk, x5c, jku, x5u } = decodeProtectedHeader(token);
+    const { kid, alg, typ, crit, jwk, x5c, jku, x5u } = readHeader(token);
     if (alg !== 'ES256' || typ !== 'JWT' || kid === undefined || crit !== undefined) {
       throw invalid();
     }
@@ -99,8 +106,7 @@ export function createBearerTokens(
       if (token.length <= MAX_REMEMBERED_LENGTH) verified.set(token, claims);
       return claims;
     } catch (cause) {
-      if (isAboutTheToken(cause)) throw invalid(cause);
-      throw cause;
+      throw cause instanceof errors.JOSEError ? invalid(cause) : cause;
     }
   }
 
@@ -131,15 +137,16 @@ export function createBearerTokens(
   };
 }
 
-function isAboutTheToken(error: unknown): error is Error {
-  if (error instanceof Refusal || error instanceof TypeError) return true;
-  return (
-    error instanceof Error && /^ERR_(JW|JOSE)/.test((error as Error & { code?: string }).code ?? '')
-  );
+function readHeader(token: string): ProtectedHeaderParameters {
+  try {
+    return decodeProtectedHeader(token);
+  } catch (cause) {
+    throw invalid(cause as Error);
+  }
 }
 
 function invalid(cause?: Error): Refusal {
-  const isExpired = (cause as { code?: string } | undefined)?.code === 'ERR_JWT_EXPIRED';
+  const isExpired = cause instanceof errors.JWTExpired;
   return new Refusal(
     'UNAUTHORIZED',
     isExpired ? 'unauthorized: the token has expired' : 'unauthorized: the token is not valid here',
