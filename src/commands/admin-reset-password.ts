@@ -7,7 +7,7 @@ import {
   updatePassword,
 } from '../features/accounts/index.ts';
 import { writePrivateFile } from '../lib/write-private-file.ts';
-import { readConfig, toConfig } from '../platform/config/index.ts';
+import { readConfig, toConfig, type Config } from '../platform/config/index.ts';
 import type { Db } from '../platform/db/connect.ts';
 import { isUndefinedTable } from '../platform/db/errors.ts';
 import { checkConfig } from '../server/process/check-config.ts';
@@ -26,14 +26,17 @@ export const adminResetPassword: Command = {
     await checkConfig(config);
     const given = config.admin_password?.reveal();
     const password = given ?? generatePassword();
+    const hash = await hashPassword(password);
+    const file = passwordFile(config);
     await withDatabase(config, async (db) => {
       const admin = await findAdmin(db);
-      await updatePassword(db, admin.id, await hashPassword(password));
+      await db.transaction().execute(async (tx) => {
+        await updatePassword(tx, admin.id, hash);
+        // Before the commit: a password that is written nowhere must not be in force.
+        if (given === undefined) writePasswordFile(config, file, password);
+      });
     });
-    const file = passwordFile(config);
     if (given === undefined) {
-      makeDataFolder(config);
-      writePrivateFile(file, `${password}\n`);
       console.log(`admin has the password ${password} now (also in ${file}).`);
     } else {
       rmSync(file, { force: true }); // what it holds is not the password any more
@@ -42,6 +45,16 @@ export const adminResetPassword: Command = {
     return 0;
   },
 };
+
+function writePasswordFile(config: Config, file: string, password: string): void {
+  try {
+    makeDataFolder(config);
+    writePrivateFile(file, `${password}\n`);
+  } catch (cause) {
+    const reason = (cause as Error).message;
+    throw new Error(`the password is as before: ${file} can't be written (${reason})`, { cause });
+  }
+}
 
 async function findAdmin(db: Db) {
   try {

@@ -3,7 +3,13 @@ import { dirname } from 'node:path';
 
 /** Writes a file of mode 0600, whole or not at all, durably. */
 export function writePrivateFile(file: string, text: string): void {
-  renameSync(writePartial(file, text), file);
+  const partial = writePartial(file, text);
+  try {
+    renameSync(partial, file);
+  } catch (cause) {
+    rmSync(partial, { force: true });
+    throw cause;
+  }
   syncFolderOf(file);
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -36,6 +36,24 @@ test('admin reset-password works while the server runs and when it is stopped', 
   assert.ok(!existsSync(join(server.data, 'admin-password')));
   assert.equal(await signIn(again.url, made), 401);
   assert.equal(await signIn(again.url, given), 200);
+});
+
+test('admin reset-password changes nothing when it can not write the password down', async (t) => {
+  const server = await startServer(t, { env: { ROADSTEAD_ADMIN_PASSWORD: ADMIN_PASSWORD } });
+  mkdirSync(join(server.data, 'admin-password', 'in the way'), { recursive: true });
+
+  const failed = await runToEnd(t, ['admin', 'reset-password'], {
+    env: { ROADSTEAD_DATA: server.data },
+  });
+
+  assert.equal(failed.code, 1);
+  assert.match(failed.stderr, /^roadstead: the password is as before: .*admin-password can't be/);
+  assert.equal(failed.stdout, '');
+  assert.equal(await signIn(server.url, ADMIN_PASSWORD), 200);
+  assert.deepEqual(
+    readdirSync(server.data).filter((name) => name.includes('partial')),
+    [],
+  );
 });
 
 test('admin reset-password before the first start, or to a weak password, says what is wrong', async (t) => {
