@@ -119,6 +119,8 @@ function listMistakes(values: unknown): string[] {
         .map((name) => `${key === '' ? '' : `${key}.`}${name}: there is no such key`)
         .join('\n');
     }
+    const { mustBe } = listConfigKeys().find(({ path }) => path.join('.') === key)?.schema ?? {};
+    if (error.keyword === 'pattern' && mustBe !== undefined) return `${key}: must be ${mustBe}`;
     const allowed = (error.params as { allowedValues?: unknown[] }).allowedValues;
     return `${key}: ${error.message}${allowed === undefined ? '' : `: ${allowed.join(', ')}`}`;
   });

@@ -32,6 +32,7 @@ export const ConfigSchema = group('Configuration of `roadstead server`', {
       description:
         'URL under which clients reach this registry, such as `https://registry.example.com`. It is used in token challenges and links. Without it the Host header is used.',
       pattern: '^https?://[^/?#]+/?$',
+      mustBe: 'http:// or https:// and a host, with a port if need be, without a path',
     }),
   ),
   database_url: Type.Optional(
@@ -40,6 +41,7 @@ export const ConfigSchema = group('Configuration of `roadstead server`', {
         'Connection string of an external PostgreSQL 16 or newer. Without it the embedded one runs.',
       env: 'DATABASE_URL',
       pattern: '^postgres(ql)?://',
+      mustBe: 'a URL that starts with postgres:// or postgresql://',
       secret: true,
     }),
   ),
@@ -167,7 +169,14 @@ export type ConfigValues = Static<typeof ConfigSchema>;
 export interface ConfigKey {
   path: string[];
   env: string;
-  schema: TSchema & { description?: string; default?: unknown; secret?: boolean; env?: string };
+  schema: TSchema & {
+    description?: string;
+    default?: unknown;
+    secret?: boolean;
+    env?: string;
+    /** What a person reads instead of the pattern. */
+    mustBe?: string;
+  };
 }
 
 /** Every key of the schema that is not a group, in order. */

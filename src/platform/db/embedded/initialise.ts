@@ -34,7 +34,7 @@ export function isInitialised(dataDir: string): boolean {
   if (version !== POSTGRES_MAJOR) {
     throw new Error(
       `${dataDir} was made by PostgreSQL ${version}; this release of Roadstead brings PostgreSQL ${POSTGRES_MAJOR}. ` +
-        'Take a backup with the release that made it ("roadstead backup") and restore it into an empty folder.',
+        'Start the release that made it: there is no way yet to bring it to another version.',
     );
   }
   return true;
