@@ -5,10 +5,13 @@ import type { Secret } from '../lib/secret.ts';
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
+/** A secret was sealed with another key than ours. */
+export class WrongKeyError extends Error {}
+
 /** Encrypts what the database keeps secret, with AES-256-GCM. `purpose` binds a secret to its place. */
 export interface SecretBox {
   seal(plain: Uint8Array, purpose: string): Buffer;
-  /** Throws when the bytes were sealed with another key or for another purpose. */
+  /** Throws a `WrongKeyError` when the bytes were sealed with another key or for another purpose. */
   open(sealed: Uint8Array, purpose: string): Buffer;
 }
 
@@ -31,7 +34,7 @@ export function createSecretBox(key: Secret): SecretBox {
       try {
         return Buffer.concat([text, decipher.final()]);
       } catch (cause) {
-        throw new Error(
+        throw new WrongKeyError(
           'a secret in the database can not be decrypted: secret_key is not the one it was encrypted with',
           { cause },
         );

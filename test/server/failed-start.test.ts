@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 
 import {
+  authorization,
   onEnd,
   runToEnd,
   serverEnvironment,
@@ -89,4 +90,30 @@ test('a data folder with spaces and a path of more than 200 characters works', a
   });
 
   assert.equal(await signIn(server.url, 'Adm1nAdm1n'), 200);
+});
+
+test('a secret_key that is not the one of the database is named, with what to do', async (t) => {
+  const env = { ROADSTEAD_ADMIN_PASSWORD: 'Adm1nAdm1n', ROADSTEAD_SECRET_KEY: 'k'.repeat(40) };
+  const server = await startServer(t, { env });
+  const token = await fetch(`${server.url}/service/token`, {
+    headers: authorization('Adm1nAdm1n'),
+  });
+  assert.equal(token.status, 200); // the first makes the key that is encrypted
+  await stopServer(server);
+
+  const other = await runToEnd(t, ['server'], {
+    env: serverEnvironment(server.data, { ...env, ROADSTEAD_SECRET_KEY: 'o'.repeat(40) }),
+  });
+  const none = await runToEnd(t, ['server'], { env: serverEnvironment(server.data) });
+
+  assert.match(other.stderr, /^configuration: secret_key: .*another one; set the one it had/);
+  assert.match(none.stderr, /^configuration: secret_key: .*another one; put back the file \S+key/);
+  assert.deepEqual([other.code, none.code], [1, 1]);
+
+  const reset = await runToEnd(t, ['admin', 'reset-signing-keys'], {
+    env: { ROADSTEAD_DATA: server.data },
+  });
+  const again = await startServer(t, { data: server.data });
+  assert.equal(reset.code, 0, reset.stderr);
+  assert.equal(await stopServer(again), 0);
 });

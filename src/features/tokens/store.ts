@@ -43,6 +43,11 @@ export async function addSigningKey(
   });
 }
 
+/** Ends all bearer tokens; the next one that is asked for makes a new key. */
+export async function deleteSigningKeys(db: Db): Promise<void> {
+  await db.deleteFrom('signing_key').execute();
+}
+
 export async function insertRefreshToken(
   db: Db,
   token: {

@@ -9,7 +9,7 @@ import { checkConfig } from './check-config.ts';
 import { endOnFault } from './end-on-fault.ts';
 import { giveFirstPassword, type FirstPassword } from './first-password.ts';
 import { openDatabase, type OpenDatabase } from './open-database.ts';
-import { readSecretKey } from './secret-key.ts';
+import { readSecretKey, requireSecretKey } from './secret-key.ts';
 import { startWorkers, type WorkerPool } from './worker-pool.ts';
 
 export interface RunningServer {
@@ -69,12 +69,13 @@ async function startOn(
   if (applied.length > 0) log.info({ migrations: applied }, 'database migrated');
   const firstPassword = await giveFirstPassword(database.db, config);
   await openStorage(config).prepare();
-  const secretKey = readSecretKey(config).reveal();
+  const secretKey = readSecretKey(config);
+  await requireSecretKey(database.db, config, secretKey);
   signal.throwIfAborted();
   const count = config.workers === 0 ? availableParallelism() : config.workers;
   const workers = startWorkers(
     count,
-    { config: values, database: database.address, secretKey },
+    { config: values, database: database.address, secretKey: secretKey.reveal() },
     log,
   );
   const port = await listening(workers, signal);
