@@ -31,9 +31,9 @@ const connections = Number(values.connections);
 const seconds = Number(values.seconds);
 
 const PUSH = `
-  select missing_blobs, repository_gone from push_manifest(
+  select missing_blobs, project_gone from push_manifest(
     $1, $2, $3, 'image', '${MANIFEST_TYPE}', null, null, '{}'::jsonb, $4, $5::bytea[], false,
-    '{}'::bytea[], $6::text[], 'bench', 'bench')`;
+    '{}'::bytea[], '{}'::jsonb[], $6::text[], 'bench', 'bench')`;
 
 const newDigest = () => Buffer.concat([Buffer.of(1), randomBytes(32)]);
 
@@ -114,7 +114,7 @@ async function prepare({ connection }: EmbeddedPostgres): Promise<void> {
 
 interface Targets {
   projectId: number;
-  repositoryIds: number[];
+  names: string[];
   layers: Buffer[];
 }
 
@@ -122,12 +122,12 @@ interface Targets {
 async function makeRepositories(client: pg.Client, count: number): Promise<Targets> {
   const layers = Array.from({ length: BASE_LAYERS }, newDigest);
   const name = `p${randomBytes(4).toString('hex')}`;
-  const { rows } = await client.query<{ project_id: number; repository_id: number }>(
+  const { rows } = await client.query<{ project_id: number; name: string }>(
     `with p as (
        insert into project (name, owner_id) select $1, min(id) from user_account returning id
      ), r as (
        insert into repository (project_id, name)
-       select p.id, $1 || '/r' || n from p, generate_series(1, $2::int) n returning id, project_id
+       select p.id, $1 || '/r' || n from p, generate_series(1, $2::int) n returning id, project_id, name
      ), b as (
        insert into blob (digest, size_bytes, location)
        select digest, 1000, encode(digest, 'hex') from unnest($3::bytea[]) digest returning id
@@ -136,13 +136,13 @@ async function makeRepositories(client: pg.Client, count: number): Promise<Targe
      ), candidate as (
        insert into blob_candidate (blob_id, check_after) select id, now() + interval '1 day' from b
      )
-     select r.project_id, r.id as repository_id from r order by r.id`,
+     select r.project_id, r.name from r order by r.id`,
     [name, count, layers],
   );
   await client.query('analyze');
   return {
     projectId: rows[0]!.project_id,
-    repositoryIds: rows.map((row) => row.repository_id),
+    names: rows.map((row) => row.name),
     layers,
   };
 }
@@ -150,22 +150,22 @@ async function makeRepositories(client: pg.Client, count: number): Promise<Targe
 /** Pushes one manifest after another; answers how long each took, in milliseconds. */
 async function pushUntilOver(
   client: pg.Client,
-  { projectId, repositoryIds, layers }: Targets,
+  { projectId, names, layers }: Targets,
   { n, variant }: { n: number; variant: Variant },
 ): Promise<number[]> {
-  const repositoryId = repositoryIds[n % repositoryIds.length];
+  const name = names[n % names.length];
   const until = performance.now() + seconds * 1000;
   const times: number[] = [];
   for (let begin = performance.now(); begin < until; begin = performance.now()) {
     const digest = newDigest();
     const tag = variant.movesTag ? 'latest' : digest.toString('hex');
     const bytes = randomBytes(MANIFEST_BYTES);
-    const { rows } = await client.query<{ missing_blobs: unknown; repository_gone: boolean }>({
+    const { rows } = await client.query<{ missing_blobs: unknown; project_gone: boolean }>({
       name: 'push',
       text: PUSH,
-      values: [repositoryId, projectId, digest, bytes, layers, [tag]],
+      values: [projectId, name, digest, bytes, layers, [tag]],
     });
-    if (rows[0]?.missing_blobs !== null || rows[0].repository_gone) {
+    if (rows[0]?.missing_blobs !== null || rows[0].project_gone) {
       throw new Error(`not pushed: ${JSON.stringify(rows)}`);
     }
     times.push(performance.now() - begin);
