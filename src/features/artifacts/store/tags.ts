@@ -12,16 +12,18 @@ export async function listTagNames(
   { projectId, name }: RepositoryKey,
   { last, limit }: { last: string | undefined; limit: number },
 ): Promise<string[] | undefined> {
-  const { rows } = await sql<{ names: string[] }>`
-    select array(
+  // One text: pg reads an array letter by letter, and a page may have 100 000 names.
+  const { rows } = await sql<{ names: string }>`
+    select array_to_string(array(
       select t.name from live_tag t
       where t.repository_id = r.id and t.name > ${last ?? ''} order by t.name limit ${limit}
-    ) as names
+    ), ',') as names
     from live_repository r
     where r.project_id = ${projectId} and r.name = ${name} and r.first_pushed_at is not null`.execute(
     db,
   );
-  return rows[0]?.names;
+  const names = rows[0]?.names;
+  return names === '' ? [] : names?.split(',');
 }
 
 /** Puts a tag into the trash; its manifest stays. False: it is not there. */
