@@ -49,8 +49,7 @@ export const blobRoutes: Routes = (app, { db, lookups, storage, metrics }) => {
         metrics.bytesSent.inc(blob.sizeBytes);
         return reply.send(await readSmall(digest, blob));
       }
-      await sendBlob({ storage }, reply, blob, range);
-      metrics.bytesSent.inc(Number(reply.getHeader('content-length')));
+      await sendBlob({ storage, metrics }, reply, blob, range);
       return reply;
     },
   });

@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 
 import { LruMap } from '../../lib/lru-map.ts';
 import { digestFromHash, type Digest, type DigestAlgorithm } from '../../oci/digest.ts';
-import type { BlobStorage } from '../../platform/storage/index.ts';
+import { readAll, type BlobStorage } from '../../platform/storage/index.ts';
 
 /** A hash over the first `offsetBytes` of an upload. */
 export interface LiveHash {
@@ -51,9 +51,7 @@ export async function digestStoredBytes(
     return digestFromHash(algorithm, live.hash.copy().digest());
   }
   const hash = createHash(algorithm);
-  if (sizeBytes > 0) {
-    const bytes = await storage.read(location, { start: 0, end: sizeBytes - 1 });
-    for await (const chunk of bytes) hash.update(chunk as Buffer);
-  }
+  const reader = await storage.openReader(location, { start: 0, end: sizeBytes - 1 });
+  for await (const chunk of readAll(reader)) hash.update(chunk);
   return digestFromHash(algorithm, hash.digest());
 }

@@ -1,20 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { Readable } from 'node:stream';
 
 import type { FastifyReply } from 'fastify';
 
 import { parseRange, type ByteRange } from '../../oci/http-range.ts';
 import type { Platform } from '../../platform/index.ts';
+import { readAll } from '../../platform/storage/index.ts';
 import type { FoundBlob } from '../artifacts/index.ts';
 import { Refusal } from '../../lib/errors.ts';
+import { sendBytes } from './send-bytes.ts';
+
+type SendDeps = Pick<Platform, 'storage' | 'metrics'>;
 
 /** Sends a blob, or the parts that a Range header asks for (RFC 9110 §14). */
 export async function sendBlob(
-  { storage }: Pick<Platform, 'storage'>,
+  deps: SendDeps,
   reply: FastifyReply,
   { location, sizeBytes }: FoundBlob,
   rangeHeader: string | undefined,
-) {
+): Promise<void> {
   const answer = parseRange(rangeHeader, sizeBytes);
   if (answer.kind === 'unsatisfiable') {
     throw new Refusal('RANGE_INVALID', `the blob has ${sizeBytes} bytes`, {
@@ -22,21 +25,20 @@ export async function sendBlob(
     });
   }
   if (answer.kind === 'whole') {
-    // As a range, so that bytes that are missing are an error before anything is promised.
-    const all = sizeBytes === 0 ? undefined : { start: 0, end: sizeBytes - 1 };
-    const body = await storage.read(location, all);
-    return reply.header('content-length', sizeBytes).send(body);
+    // Opened first, so that bytes that are missing are an error before anything is promised.
+    const reader = await deps.storage.openReader(location, { start: 0, end: sizeBytes - 1 });
+    return sendBytes(deps, reply.header('content-length', sizeBytes), readAll(reader));
   }
   const [first, ...others] = answer.ranges;
   if (first !== undefined && others.length === 0) {
-    const body = await storage.read(location, first);
-    return reply
+    const reader = await deps.storage.openReader(location, first);
+    reply
       .code(206)
       .header('content-length', first.end - first.start + 1)
-      .header('content-range', contentRange(first, sizeBytes))
-      .send(body);
+      .header('content-range', contentRange(first, sizeBytes));
+    return sendBytes(deps, reply, readAll(reader));
   }
-  return sendParts(storage, reply, { location, sizeBytes, ranges: answer.ranges });
+  return sendParts(deps, reply, { location, sizeBytes, ranges: answer.ranges });
 }
 
 const contentRange = ({ start, end }: ByteRange, sizeBytes: number) =>
@@ -44,10 +46,10 @@ const contentRange = ({ start, end }: ByteRange, sizeBytes: number) =>
 
 /** RFC 9110 §14.6: each part with a head of its own. */
 function sendParts(
-  storage: Platform['storage'],
+  deps: SendDeps,
   reply: FastifyReply,
   blob: { location: string; sizeBytes: number; ranges: ByteRange[] },
-) {
+): Promise<void> {
   const boundary = randomUUID();
   const parts = blob.ranges.map((range) => ({
     range,
@@ -62,13 +64,13 @@ function sendParts(
   async function* body() {
     for (const { head, range } of parts) {
       yield Buffer.from(head);
-      yield* await storage.read(blob.location, range);
+      yield* readAll(await deps.storage.openReader(blob.location, range));
     }
     yield Buffer.from(tail);
   }
-  return reply
+  reply
     .code(206)
     .header('content-length', length)
-    .type(`multipart/byteranges; boundary=${boundary}`)
-    .send(Readable.from(body(), { objectMode: false }));
+    .type(`multipart/byteranges; boundary=${boundary}`);
+  return sendBytes(deps, reply, body());
 }

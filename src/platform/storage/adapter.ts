@@ -1,5 +1,3 @@
-import type { Readable } from 'node:stream';
-
 export interface ByteRange {
   /** First byte. */
   start: number;
@@ -17,6 +15,14 @@ export interface BlobWriter {
   close(): Promise<void>;
 }
 
+/** Reads bytes of one location, in order. */
+export interface BlobReader {
+  /** The next bytes; none at the end. Good until the next call, which may use their memory again. */
+  next(): Promise<Uint8Array>;
+  /** Gives back what the reader holds, read to the end or not. */
+  close(): Promise<void>;
+}
+
 /** Where the bytes of blobs are. Every driver passes `adapter-suite.ts`. */
 export interface BlobStorage {
   /** Makes what the driver needs. Every process calls it at start, before anything else, perhaps at once. */
@@ -31,8 +37,8 @@ export interface BlobStorage {
   openWriter(location: string, offsetBytes: number): Promise<BlobWriter>;
   /** Copies the first `sizeBytes` of a location to a new one, durably. Fails when there are fewer. */
   copyPrefix(from: string, to: string, sizeBytes: number): Promise<void>;
-  /** The bytes of a location, or a part of them. Fails when bytes of that part are missing. */
-  read(location: string, range?: ByteRange): Promise<Readable>;
+  /** Opens a part of a location. Fails when bytes of that part are missing. */
+  openReader(location: string, range: ByteRange): Promise<BlobReader>;
   /** All bytes of a small blob. */
   readWhole(location: string): Promise<Buffer>;
   /** Removes a location. Absent counts as done. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { constants, createReadStream } from 'node:fs';
+import { constants } from 'node:fs';
 import {
   access,
   mkdir,
@@ -11,12 +11,12 @@ import {
   type FileHandle,
 } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 
-import type { BlobStorage, BlobWriter, ByteRange } from '../adapter.ts';
+import type { BlobReader, BlobStorage, BlobWriter, ByteRange } from '../adapter.ts';
+import { readAll } from '../read-all.ts';
+import { FolderReader } from './folder-reader.ts';
 import { FolderWriter, syncFolder } from './folder-writer.ts';
 
-const READ_CHUNK_BYTES = 256 * 1024;
 const LOCATION = /^[0-9a-f]{2}\/[0-9a-f-]{36}$/;
 
 /** Blobs as files: `<root>/<2 hex digits>/<uuid>`, 256 shard folders made at start. */
@@ -73,21 +73,19 @@ class FolderStorage implements BlobStorage {
   async copyPrefix(from: string, to: string, sizeBytes: number): Promise<void> {
     const writer = await this.openWriter(to, 0);
     try {
-      if (sizeBytes > 0) {
-        const source = await this.read(from, { start: 0, end: sizeBytes - 1 });
-        for await (const chunk of source) await writer.write(chunk as Uint8Array);
-      }
+      const source = await this.openReader(from, { start: 0, end: sizeBytes - 1 });
+      // The writer keeps what it is given, so it gets memory of its own.
+      for await (const chunk of readAll(source)) await writer.write(Buffer.from(chunk));
       await writer.sync();
     } finally {
       await writer.close();
     }
   }
 
-  async read(location: string, range?: ByteRange): Promise<Readable> {
-    // Opened first, so that a missing file is an error of this call and not of the stream.
+  async openReader(location: string, range: ByteRange): Promise<BlobReader> {
     const handle = await open(this.#path(location), 'r');
-    if (range !== undefined) await requireBytes(handle, location, range.end + 1);
-    return createReadStream('', { fd: handle, highWaterMark: READ_CHUNK_BYTES, ...range });
+    await requireBytes(handle, location, range.end + 1);
+    return new FolderReader(handle, range);
   }
 
   async readWhole(location: string): Promise<Buffer> {
