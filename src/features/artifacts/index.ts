@@ -1,5 +1,4 @@
 export {
-  commitBlob,
   deleteBlob,
   findBlobSource,
   forgetBlobDeletion,

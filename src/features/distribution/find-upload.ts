@@ -23,33 +23,28 @@ export function ownerOf(caller: Caller): string {
 
 export async function getUpload(
   { db }: Deps,
-  { caller, scope }: FastifyRequest,
+  request: FastifyRequest,
   id: string,
 ): Promise<store.Upload> {
-  const upload = UUID.test(id)
-    ? await store.findUpload(db, { id, owner: ownerOf(caller), repository: scope! })
-    : undefined;
-  if (upload === undefined) {
-    throw new Refusal(
-      'BLOB_UPLOAD_UNKNOWN',
-      'there is no such upload of yours in this repository; start a new one',
-    );
-  }
-  return upload;
+  const key = uploadKey(request, id);
+  return (key && (await store.findUpload(db, key))) ?? refuseUnknown();
 }
 
-/** The upload, once nobody else writes to it, if it ends where the chunk starts. */
-export async function getWritableUpload(
-  deps: Deps,
+/** The upload, once nobody else writes to it and if it ends where the chunk starts: the right to write to it. */
+export async function claimUpload(
+  { db }: Deps,
   request: FastifyRequest,
   id: string,
   start: number | undefined,
 ): Promise<store.Upload> {
-  const upload = await getSettledUpload(deps, request, id, BUSY_WAIT_MS);
-  if (isBusy(upload) || (start !== undefined && start !== upload.offset_bytes)) {
-    throw outOfOrder(upload);
+  const key = uploadKey(request, id);
+  const deadline = performance.now() + BUSY_WAIT_MS;
+  for (;;) {
+    const upload = (key && (await store.claimUpload(db, key, start))) ?? refuseUnknown();
+    if (upload.is_claimed) return upload;
+    if (!isBusy(upload) || performance.now() > deadline) throw outOfOrder(upload);
+    await setTimeout(BUSY_POLL_MS);
   }
-  return upload;
 }
 
 /** Gives whoever writes to the upload some time to end: their connection may just have broken. */
@@ -57,14 +52,24 @@ export async function getSettledUpload(
   deps: Deps,
   request: FastifyRequest,
   id: string,
-  waitMs = STATUS_WAIT_MS,
 ): Promise<store.Upload> {
-  const deadline = performance.now() + waitMs;
+  const deadline = performance.now() + STATUS_WAIT_MS;
   for (;;) {
     const upload = await getUpload(deps, request, id);
     if (!isBusy(upload) || performance.now() > deadline) return upload;
     await setTimeout(BUSY_POLL_MS);
   }
+}
+
+/** Undefined: no upload has such an id. */
+const uploadKey = ({ caller, scope }: FastifyRequest, id: string) =>
+  UUID.test(id) ? { id, owner: ownerOf(caller), repository: scope! } : undefined;
+
+function refuseUnknown(): never {
+  throw new Refusal(
+    'BLOB_UPLOAD_UNKNOWN',
+    'there is no such upload of yours in this repository; start a new one',
+  );
 }
 
 const isBusy = ({ is_leased, is_lease_over }: store.Upload) => is_leased && !is_lease_over;

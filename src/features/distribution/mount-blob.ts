@@ -11,18 +11,19 @@ import {
   type RepositoryScope,
 } from '../access/index.ts';
 import {
+  ensureRepository,
   findBlobSource,
   mountBlob,
   type BlobSource,
   type RepositoryKey,
 } from '../artifacts/index.ts';
+import { projectGone } from './upload.ts';
 
 export interface MountRequest {
   digest: Digest;
   /** Undefined: wherever it can be found. */
   from: RepositoryName | undefined;
   target: RepositoryScope;
-  targetId: number;
 }
 
 /**
@@ -46,7 +47,9 @@ export async function tryMount(db: Db, caller: Caller, mount: MountRequest): Pro
       },
     );
   }
-  return mountBlob(db, { repositoryId: mount.targetId, digest: mount.digest, from });
+  const repositoryId = await ensureRepository(db, mount.target);
+  if (repositoryId === undefined) throw projectGone();
+  return mountBlob(db, { repositoryId, digest: mount.digest, from });
 }
 
 /** Where the caller, as a person, may pull. */

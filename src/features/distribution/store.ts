@@ -1,11 +1,12 @@
 import { sql } from 'kysely';
 
-import type { DigestAlgorithm } from '../../oci/digest.ts';
+import { digestToBytes, type Digest, type DigestAlgorithm } from '../../oci/digest.ts';
 import type { Db } from '../../platform/db/connect.ts';
 import type { RepositoryKey } from '../artifacts/index.ts';
 
 /** A writer that says nothing for this long has lost its place. */
 export const LEASE_SECONDS = 30;
+const leaseEnd = sql<Date>`now() + make_interval(secs => ${LEASE_SECONDS})`;
 
 export interface Upload {
   id: string;
@@ -20,49 +21,84 @@ export interface Upload {
   is_lease_over: boolean;
 }
 
-export async function insertUpload(
-  db: Db,
-  { repository_name, ...row }: NewUpload,
-): Promise<Upload> {
-  const { id } = await db
-    .insertInto('upload')
-    .values(row)
-    .returning('id')
-    .executeTakeFirstOrThrow();
-  const isNew = { offset_bytes: 0, fence: 0, is_leased: false, is_lease_over: false };
-  return { ...row, ...isNew, id, repository_name };
+/** The commit is durable a moment later, and at the latest with the next one that waits. */
+const dontWait = sql`set_config('synchronous_commit', 'off', true) is not null`;
+
+interface NewUpload {
+  repository: RepositoryKey;
+  owner: string;
+  algorithm: DigestAlgorithm;
+  location: string;
+  /** Whoever begins it writes to it at once. */
+  isClaimed: boolean;
 }
 
-type NewUpload = Pick<Upload, 'repository_id' | 'repository_name' | 'algorithm' | 'location'> & {
-  owner: string;
-};
-
-/** The upload, if it is in this repository and belongs to this owner. */
-export async function findUpload(
+/**
+ * Begins an upload, in a repository that is made if it is not there; undefined when the project is gone.
+ * Nobody waits for the disk: a server that loses an upload without bytes loses nothing, and claiming it waits.
+ */
+export async function beginUpload(
   db: Db,
-  { id, owner, repository }: { id: string; owner: string; repository: RepositoryKey },
+  { repository: { projectId, name }, owner, algorithm, location, isClaimed }: NewUpload,
 ): Promise<Upload | undefined> {
   const { rows } = await sql<Upload>`
+    with place as (
+      select coalesce(
+        (select r.id from live_repository r join live_project p on p.id = r.project_id
+         where r.project_id = ${projectId} and r.name = ${name}),
+        ensure_repository(${projectId}, ${name})
+      ) as id
+    )
+    insert into upload (repository_id, owner, algorithm, location, fence, lease_until)
+    select place.id, ${owner}, ${algorithm}, ${location}, ${isClaimed ? 1 : 0}::integer,
+      ${isClaimed ? leaseEnd : null}
+    from place where place.id is not null and ${isClaimed ? sql`true` : dontWait}
+    returning id, repository_id, ${name} as repository_name, algorithm, location, offset_bytes, fence,
+      false as is_leased, false as is_lease_over`.execute(db);
+  return rows[0];
+}
+
+interface UploadKey {
+  id: string;
+  owner: string;
+  repository: RepositoryKey;
+}
+
+const selectUpload = ({ id, owner, repository }: UploadKey) => sql<Upload>`
     select u.id, u.repository_id, r.name as repository_name, u.algorithm, u.location, u.offset_bytes, u.fence,
            u.lease_until is not null as is_leased, coalesce(u.lease_until < now(), false) as is_lease_over
     from upload u join live_repository r on r.id = u.repository_id
     where u.id = ${id} and u.owner = ${owner}
-      and r.project_id = ${repository.projectId} and r.name = ${repository.name}`.execute(db);
+      and r.project_id = ${repository.projectId} and r.name = ${repository.name}`;
+
+/** The upload, if it is in this repository and belongs to this owner. */
+export async function findUpload(db: Db, key: UploadKey): Promise<Upload | undefined> {
+  const { rows } = await selectUpload(key).execute(db);
   return rows[0];
 }
 
 /**
- * Takes the right to write: `fence` rises, so whoever held it before can't commit any more. False: somebody
- * else was quicker.
+ * Takes the right to write to the upload: `fence` rises, so whoever held it before can't commit any more.
+ * Answers it as it was before, but for the fence; not claimed when somebody else writes to it, or when it
+ * does not end at `start`.
  */
-export async function claimUpload(db: Db, { id, fence, offset_bytes }: Upload): Promise<boolean> {
-  const { rows } = await sql`
-    update upload set fence = fence + 1,
-      lease_until = now() + make_interval(secs => ${LEASE_SECONDS})
-    where id = ${id} and fence = ${fence} and offset_bytes = ${offset_bytes}
-      and (lease_until is null or lease_until < now())
-    returning id`.execute(db);
-  return rows.length > 0;
+export async function claimUpload(
+  db: Db,
+  { id, owner, repository }: UploadKey,
+  start: number | undefined,
+): Promise<(Upload & { is_claimed: boolean }) | undefined> {
+  const { rows } = await sql<Upload & { is_claimed: boolean }>`
+    with found as (${selectUpload({ id, owner, repository })}), claimed as (
+      update upload u set fence = u.fence + 1, lease_until = ${leaseEnd}
+      from found f
+      where u.id = f.id and u.fence = f.fence and u.offset_bytes = coalesce(${start ?? null}, f.offset_bytes)
+        and (u.lease_until is null or u.lease_until < now())
+      returning u.fence
+    )
+    select f.id, f.repository_id, f.repository_name, f.algorithm, f.location, f.offset_bytes,
+      coalesce(c.fence, f.fence) as fence, f.is_leased, f.is_lease_over, c.fence is not null as is_claimed
+    from found f left join claimed c on true`.execute(db);
+  return rows[0];
 }
 
 /** Says where the bytes are from now on. False: the lease was lost. */
@@ -80,7 +116,7 @@ export async function moveUpload(
 /** Answers whether the lease is still ours. One that was given back meanwhile is not taken again. */
 export async function renewLease(db: Db, id: string, fence: number): Promise<boolean> {
   const { rows } = await sql`
-    update upload set lease_until = now() + make_interval(secs => ${LEASE_SECONDS})
+    update upload set lease_until = ${leaseEnd}
     where id = ${id} and fence = ${fence} and lease_until is not null returning id`.execute(db);
   return rows.length > 0;
 }
@@ -97,16 +133,24 @@ export async function commitOffset(
   return rows.length > 0;
 }
 
-/** Ends an upload whose lease we hold. False: it was cancelled, its repository deleted, or the lease lost. */
+/**
+ * Ends an upload whose lease we hold: its durable bytes are a blob of the repository now, or one more copy of a
+ * blob, which is listed for removal. Undefined: it was cancelled, its repository deleted, or the lease lost.
+ */
 export async function endUpload(
   db: Db,
   { id, fence }: { id: string; fence: number },
-): Promise<boolean> {
-  const { rows } = await sql`
-    delete from upload u using live_repository r
-    where r.id = u.repository_id and u.id = ${id} and u.fence = ${fence}
-    returning u.id`.execute(db);
-  return rows.length > 0;
+  { digest, sizeBytes }: { digest: Digest; sizeBytes: number },
+): Promise<{ is_new: boolean } | undefined> {
+  const { rows } = await sql<{ is_new: boolean }>`
+    with ended as (
+      delete from upload u using live_repository r
+      where r.id = u.repository_id and u.id = ${id} and u.fence = ${fence}
+      returning u.repository_id, u.location
+    )
+    select commit_blob(repository_id, ${digestToBytes(digest)}, ${sizeBytes}, location) as is_new
+    from ended`.execute(db);
+  return rows[0];
 }
 
 export interface LeftBytes {

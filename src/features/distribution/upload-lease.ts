@@ -4,16 +4,15 @@ import { takeCopy } from './upload-bytes.ts';
 
 const RENEW_MS = (store.LEASE_SECONDS * 1000) / 3;
 
-/** Does `work` as the only one who may write to the upload. 416 when somebody else is. */
+/** Does `work` as the only one who may write to the upload, which we have claimed. */
 export async function withLease<T>(
   deps: UploadDeps,
   upload: store.Upload,
   work: (claimed: ClaimedUpload, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  if (!(await store.claimUpload(deps.db, upload))) throw outOfOrder(upload);
   const live = deps.liveHashes.continueAt(upload.id, upload.algorithm, upload.offset_bytes);
   // Its last writer never gave the lease back, and may still write.
-  const claimed = { ...upload, fence: upload.fence + 1, live, isShared: upload.is_leased };
+  const claimed = { ...upload, live, isShared: upload.is_leased };
   return holdLease(deps, claimed, async (signal) => {
     if (claimed.isShared) await takeCopy(deps, claimed);
     return work(claimed, signal);

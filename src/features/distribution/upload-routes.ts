@@ -9,15 +9,14 @@ import { parseDigest, parseDigestAlgorithm, type Digest } from '../../oci/digest
 import { parseContentRange } from '../../oci/http-range.ts';
 import { parseRepositoryName } from '../../oci/reference.ts';
 import type { App, Routes } from '../../platform/http/routes.ts';
-import { ensureRepository } from '../artifacts/index.ts';
-import { getSettledUpload, getUpload, getWritableUpload, ownerOf } from './find-upload.ts';
+import { claimUpload, getSettledUpload, getUpload, ownerOf } from './find-upload.ts';
 import { LiveHashes } from './live-hash.ts';
 import { tryMount } from './mount-blob.ts';
 import { repositoryOf } from './repository-param.ts';
 import * as store from './store.ts';
 import { discardUpload } from './upload-bytes.ts';
 import { appendChunk, finishUpload, type Chunk } from './upload-session.ts';
-import { progressHeaders, type UploadDeps } from './upload.ts';
+import { progressHeaders, projectGone, type UploadDeps } from './upload.ts';
 
 const Params = Type.Object({ name: Type.String(), id: Type.String() });
 const StartQuery = Type.Object({
@@ -44,7 +43,7 @@ export const uploadRoutes: Routes = (app, platform) => {
     { schema: { ...hidden, params: Params }, config },
     async (request, reply) => {
       const chunk = readChunk(request);
-      const upload = await getWritableUpload(deps, request, request.params.id, chunk.range?.start);
+      const upload = await claimUpload(deps, request, request.params.id, chunk.range?.start);
       const sizeBytes = await appendChunk(deps, upload, chunk);
       const headers = progressHeaders({ ...upload, offset_bytes: sizeBytes });
       return reply.code(202).headers(headers).send();
@@ -57,7 +56,7 @@ export const uploadRoutes: Routes = (app, platform) => {
     async (request, reply) => {
       const digest = parseDigest(request.query.digest ?? '');
       const chunk = readChunk(request);
-      const upload = await getWritableUpload(deps, request, request.params.id, chunk.range?.start);
+      const upload = await claimUpload(deps, request, request.params.id, chunk.range?.start);
       await finishUpload(deps, upload, chunk, digest);
       return sendBlobCreated(reply, request, digest);
     },
@@ -96,25 +95,21 @@ async function startUpload(
   if (chunk?.range !== undefined && chunk.range.start !== 0) {
     throw new Refusal('RANGE_INVALID', 'an upload in one request begins with byte 0');
   }
-  const repositoryId = await ensureRepository(deps.db, request.scope!);
-  if (repositoryId === undefined) {
-    throw new Refusal('NAME_UNKNOWN', 'the project is not there any more');
-  }
   if (mount !== undefined) {
     const from = query.from === undefined ? undefined : parseRepositoryName(query.from);
-    const target = { target: request.scope!, targetId: repositoryId };
-    if (await tryMount(deps.db, request.caller, { digest: mount, from, ...target })) {
+    if (await tryMount(deps.db, request.caller, { digest: mount, from, target: request.scope! })) {
       deps.metrics.uploads.inc({ result: 'mounted' });
       return sendBlobCreated(reply, request, mount);
     }
   }
-  const upload = await store.insertUpload(deps.db, {
-    repository_id: repositoryId,
-    repository_name: request.scope!.name,
+  const upload = await store.beginUpload(deps.db, {
+    repository: request.scope!,
     owner: ownerOf(request.caller),
     algorithm,
     location: deps.storage.newLocation(),
+    isClaimed: chunk !== undefined,
   });
+  if (upload === undefined) throw projectGone();
   if (digest === undefined || chunk === undefined) {
     return reply.code(202).headers(progressHeaders(upload)).send();
   }

@@ -3,7 +3,6 @@ import type { Readable } from 'node:stream';
 import { Refusal } from '../../lib/errors.ts';
 import { digestAlgorithm, type Digest } from '../../oci/digest.ts';
 import type { ByteRange } from '../../oci/http-range.ts';
-import { commitBlob } from '../artifacts/index.ts';
 import { digestStoredBytes } from './live-hash.ts';
 import * as store from './store.ts';
 import { blobTooLarge, receiveBody } from './upload-body.ts';
@@ -96,21 +95,19 @@ async function commit({ db, liveHashes }: UploadDeps, upload: ClaimedUpload, siz
 
 async function commitUpload(
   deps: UploadDeps,
-  { id, fence, location, repository_id }: ClaimedUpload,
-  { digest, sizeBytes }: { digest: Digest; sizeBytes: number },
+  { id, fence, location }: ClaimedUpload,
+  blob: { digest: Digest; sizeBytes: number },
 ): Promise<void> {
-  const isNew = await deps.db.transaction().execute(async (tx) => {
-    if (!(await store.endUpload(tx, { id, fence }))) {
-      throw new Refusal(
-        'BLOB_UPLOAD_UNKNOWN',
-        'the upload was cancelled, or its repository deleted, meanwhile',
-      );
-    }
-    return commitBlob(tx, { repositoryId: repository_id, digest, sizeBytes, location });
-  });
+  const ended = await store.endUpload(deps.db, { id, fence }, blob);
+  if (ended === undefined) {
+    throw new Refusal(
+      'BLOB_UPLOAD_UNKNOWN',
+      'the upload was cancelled, or its repository deleted, meanwhile',
+    );
+  }
   deps.liveHashes.forget(id);
-  deps.metrics.uploads.inc({ result: isNew ? 'stored' : 'deduplicated' });
-  if (!isNew) await removeLeftBytes(deps, location);
+  deps.metrics.uploads.inc({ result: ended.is_new ? 'stored' : 'deduplicated' });
+  if (!ended.is_new) await removeLeftBytes(deps, location);
 }
 
 function connectionBroken(cause: unknown): Refusal {

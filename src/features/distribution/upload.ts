@@ -38,3 +38,8 @@ export function outOfOrder(upload: store.Upload): Refusal {
     { headers: progressHeaders(upload) },
   );
 }
+
+/** It was deleted while the caller's rights in it were looked up. */
+export function projectGone(): Refusal {
+  return new Refusal('NAME_UNKNOWN', 'the project is not there any more');
+}

@@ -21,17 +21,6 @@ export async function touchBlob(
   return rows[0]!.is_there;
 }
 
-/** Records durable bytes as a blob of the repository. False: the same blob was there; these bytes are not used. */
-export async function commitBlob(
-  db: Db,
-  blob: { repositoryId: number; digest: Digest; sizeBytes: number; location: string },
-): Promise<boolean> {
-  const { rows } = await sql<{ is_new: boolean }>`
-    select commit_blob(${blob.repositoryId}, ${digestToBytes(blob.digest)}, ${blob.sizeBytes},
-                       ${blob.location}) as is_new`.execute(db);
-  return rows[0]!.is_new;
-}
-
 /** Lists bytes that are no blob for removal after `delaySeconds`, so that no crash leaves them behind. */
 export async function insertBlobDeletion(
   db: Db,
