@@ -54,21 +54,38 @@ export async function ensureRepository(
 /** Names of repositories that hold something, in byte order, `last` left out. */
 export async function listRepositoryNames(
   db: Db,
-  filter: {
+  {
+    last = '',
+    limit,
+    projectIds,
+  }: {
     last: string | undefined;
     limit: number;
     /** Undefined: everything. Else public projects, and these. */
     projectIds: number[] | undefined;
   },
 ): Promise<string[]> {
-  const isVisible =
-    filter.projectIds === undefined
-      ? sql`true`
-      : sql`(p.is_public or p.id = any (${filter.projectIds}::bigint[]))`;
-  const { rows } = await sql<{ name: string }>`
-    select r.name from repository r join live_project p on p.id = r.project_id
-    where r.deleted_at is null and r.first_pushed_at is not null and r.name > ${filter.last ?? ''} and ${isVisible}
-    order by r.name limit ${filter.limit}`.execute(db);
+  const pushed = sql`r.deleted_at is null and r.first_pushed_at is not null and r.name > ${last}`;
+  // Names begin with their project's, so project after project is the byte order of all names: reading stops
+  // when the page is full, and what others have is not looked at.
+  const query =
+    projectIds === undefined
+      ? sql<{ name: string }>`
+          select r.name from repository r join live_project p on p.id = r.project_id
+          where ${pushed} order by r.name limit ${limit}`
+      : sql<{ name: string }>`
+          with p as materialized (
+            select id, name || '/' as prefix from live_project
+            where (is_public or id = any (${projectIds}::bigint[]))
+              and (name || '/' > ${last} or starts_with(${last}, name || '/'))
+            order by prefix
+          )
+          select r.name from p cross join lateral (
+            select r.name from repository r where r.project_id = p.id and ${pushed}
+            order by r.name limit ${limit}
+          ) r
+          order by p.prefix, r.name limit ${limit}`;
+  const { rows } = await query.execute(db);
   return rows.map((row) => row.name);
 }
 
