@@ -39,7 +39,7 @@ export const projectRoutes: Routes = (app, { db }) => {
     '/projects',
     {
       schema: { operationId: 'headProject', tags: ['project'], querystring: schema.ProjectHead },
-      config: { access: SIGNED_IN },
+      config: { access: SIGNED_IN, swagger: { exposeHeadRoute: true } },
     },
     async ({ query }, reply) => {
       if (!(await store.projectExists(db, query.project_name))) {
