@@ -7,6 +7,7 @@ import Fastify, {
   LogController,
   type FastifyInstance,
   type FastifyReply,
+  type FastifySchema,
   type FastifyServerOptions,
 } from 'fastify';
 
@@ -48,20 +49,24 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
   app.addHook('onRoute', requireDeclaredAccess);
   const methods = collectMethods(app);
   app.setErrorHandler(createErrorHandler({ externalUrl: config.external_url }));
-  app.addHook('onRequest', async (request, reply) => observeRequest(request, reply, platform));
+  app.addHook('onRequest', (request, reply, done) => {
+    observeRequest(request, reply, platform);
+    done();
+  });
 
   const tokens = createBearerTokens(createSigningKeys(platform), {
     lifetimeSeconds: config.tokens.lifetime_seconds,
-    findOwner: createTokenOwners(platform.db),
+    findOwner: createTokenOwners(platform.lookups),
   });
   app.addHook('onRequest', async (request) => {
     request.caller = await authenticate(platform, tokens, request);
     if (request.is404) throw notFound('path', quote(request.originalUrl.split('?')[0]!));
-    await authorize(platform.db, request);
+    await authorize(platform.lookups, request);
   });
 
   await app.register(fastifySwagger, {
     openapi: { openapi: '3.1.0', info: { title: 'Roadstead', version: '2.0' } },
+    transform: ({ schema, url }) => ({ schema: keepOperationId(schema), url }),
   });
   for (const routes of [
     ...rootRoutes,
@@ -80,6 +85,12 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
   log.debug('routes registered');
   return app;
 }
+
+/** For HEAD the plugin adds a suffix, which Harbor's names of operations lack. */
+const keepOperationId = (schema: FastifySchema): FastifySchema =>
+  schema?.operationId === undefined
+    ? schema
+    : { ...schema, operationId: schema.operationId.replace(/-head$/, '') };
 
 /** podman asks for up to 1024 ranges of a layer at once. */
 const MAX_HEADER_BYTES = 64 * 1024;

@@ -11,7 +11,7 @@ import {
 } from '../features/access/index.ts';
 import { Refusal } from '../lib/errors.ts';
 import { findRepositoryName, parseRepositoryName } from '../oci/reference.ts';
-import type { Db } from '../platform/db/connect.ts';
+import type { Lookups } from '../platform/db/lookups.ts';
 
 /** What `/v2` routes declare beside `repository:…`: any credential, and a token for the catalog. */
 const REGISTRY_ACCESS = new Set(['registry', 'catalog']);
@@ -33,23 +33,23 @@ export function requireDeclaredAccess({ method, url, config }: RouteOptions): vo
 }
 
 /** Asks the permission that the route declares. */
-export async function authorize(db: Db, request: FastifyRequest): Promise<void> {
+export async function authorize(lookups: Lookups, request: FastifyRequest): Promise<void> {
   const { access, open, project, repository } = request.routeOptions.config;
   if (open === true || access === undefined) return;
   if (repository !== undefined) {
-    await authorizeRepository(db, request, access, repository(request));
+    await authorizeRepository(lookups, request, access, repository(request));
   } else if (REGISTRY_ACCESS.has(access)) {
     authorizeRegistry(request, access);
   } else if (project !== undefined) {
     const key = projectKey(request, project(request));
-    request.standing = await requireProjectAccess(db, request.caller, access, key);
+    request.standing = await requireProjectAccess(lookups, request.caller, access, key);
   } else {
     requireSystemAccess(request.caller, access);
   }
 }
 
 async function authorizeRepository(
-  db: Db,
+  lookups: Lookups,
   request: FastifyRequest,
   access: string,
   text: string,
@@ -59,7 +59,7 @@ async function authorizeRepository(
   const { caller } = request;
   // Clients send their credentials only when challenged, so nobody is served unasked: who pulls is known.
   const isAsked = caller.user !== undefined || caller.grants !== undefined;
-  const scope = isAsked ? await findRepositoryScope(db, caller, action, name) : undefined;
+  const scope = isAsked ? await findRepositoryScope(lookups, caller, action, name) : undefined;
   if (scope !== undefined) {
     request.scope = scope;
     return;

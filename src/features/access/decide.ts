@@ -1,5 +1,5 @@
 import { Refusal, notFound } from '../../lib/errors.ts';
-import type { Db } from '../../platform/db/connect.ts';
+import type { Lookups } from '../../platform/db/lookups.ts';
 import type { Caller, RepositoryAction } from './caller.ts';
 import { PROJECT_PERMISSIONS, roleAllows } from './roles.ts';
 import { findStanding, type ProjectStanding } from './store.ts';
@@ -39,12 +39,12 @@ export function requireSystemAccess(caller: Caller, permission: string): void {
  * the caller has no right in, except to an administrator.
  */
 export async function requireProjectAccess(
-  db: Db,
+  lookups: Lookups,
   caller: Caller,
   permission: string,
   key: { name: string } | { id: number },
 ): Promise<ProjectStanding> {
-  const standing = await findStanding(db, key, caller.user?.id);
+  const standing = await findStanding(lookups, key, caller.user?.id);
   const isSysadmin = caller.user?.isSysadmin === true;
   if (standing === undefined && isSysadmin) {
     throw notFound('project', 'name' in key ? key.name : key.id);
@@ -73,7 +73,7 @@ export interface RepositoryScope {
  * holds; everyone else what their roles allow. Undefined: no, or there is no such project.
  */
 export async function findRepositoryScope(
-  db: Db,
+  lookups: Lookups,
   caller: Caller,
   action: RepositoryAction,
   { name, project }: { name: string; project: string },
@@ -82,7 +82,7 @@ export async function findRepositoryScope(
     const grant = findGrant(caller, action, name);
     return grant && { projectId: grant.projectId, name };
   }
-  const standing = await findStanding(db, { name: project }, caller.user?.id);
+  const standing = await findStanding(lookups, { name: project }, caller.user?.id);
   if (standing === undefined || !listActions(standing, caller).includes(action)) return undefined;
   return { projectId: standing.id, name };
 }
@@ -108,6 +108,7 @@ export interface MissingAccess {
   Action: string;
 }
 
+/** These actions in the repository `name`, as the detail of a refusal and the challenge to it name them. */
 export function describeAccess(name: string, actions: RepositoryAction[]): MissingAccess[] {
   return actions.map((Action) => ({ Type: 'repository', Class: '', Name: name, Action }));
 }

@@ -1,8 +1,10 @@
 import { sql } from 'kysely';
 
 import { Refusal } from '../../lib/errors.ts';
+import { requireStorable, type BatchedStatement } from '../../platform/db/batched-query.ts';
 import type { Db } from '../../platform/db/connect.ts';
 import { isForeignKeyViolation, isUniqueViolation } from '../../platform/db/errors.ts';
+import type { Lookups } from '../../platform/db/lookups.ts';
 import { findRole, ROLE_IDS, type Role } from './roles.ts';
 
 /** A project as seen by one user: what access decides on. */
@@ -25,18 +27,33 @@ function toStanding(row: StandingRow): ProjectStanding {
   return { id: row.id, name: row.name, isPublic: row.is_public, roles };
 }
 
-/** `key` is the project's name or its id. */
+interface StandingKey {
+  project: { name: string } | { id: number };
+  userId: number | undefined;
+}
+
+const FIND_STANDING: BatchedStatement<StandingKey> = {
+  name: 'standing',
+  text: `select wanted.position::int as position, p.id, p.name, p.is_public,
+      array(select m.role_id from member m where m.project_id = p.id and m.user_id = wanted.user_id) as role_ids
+    from unnest($1::bigint[], $2::text[], $3::bigint[]) with ordinality as wanted (id, name, user_id, position)
+    join live_project p on p.id = coalesce(wanted.id, (select n.id from live_project n where n.name = wanted.name))`,
+  toColumns: (keys) => [
+    keys.map(({ project }) => ('id' in project ? project.id : null)),
+    keys.map(({ project }) => ('name' in project ? project.name : null)),
+    keys.map(({ userId }) => userId ?? null),
+  ],
+};
+
 export async function findStanding(
-  db: Db,
-  key: { name: string } | { id: number },
+  lookups: Lookups,
+  project: StandingKey['project'],
   userId: number | undefined,
 ): Promise<ProjectStanding | undefined> {
-  const where = 'name' in key ? sql`p.name = ${key.name}` : sql`p.id = ${key.id}`;
-  const { rows } = await sql<StandingRow>`
-    select p.id, p.name, p.is_public,
-      array(select m.role_id from member m where m.project_id = p.id and m.user_id = ${userId ?? null}) as role_ids
-    from live_project p where ${where}`.execute(db);
-  return rows[0] === undefined ? undefined : toStanding(rows[0]);
+  if ('name' in project) requireStorable(project.name);
+  const find = lookups.batch<StandingKey, StandingRow>(FIND_STANDING);
+  const row = await find({ project, userId });
+  return row && toStanding(row);
 }
 
 /** The ids of the projects in which the user has any role. */
@@ -104,6 +121,7 @@ export async function findMember(
     .executeTakeFirst();
 }
 
+/** Gives a user a role in a project; 409 when they have one already. Answers the member's id. */
 export async function insertMember(
   db: Db,
   member: { project_id: number; user_id: number; role: Role },

@@ -12,7 +12,7 @@ import * as store from './store.ts';
 /** Harbor's built-in administrator can't be deleted or lose its rights. */
 const BUILT_IN_ADMIN = 1;
 
-export const userRoutes: Routes = (app, { db }) => {
+export const userRoutes: Routes = (app, { db, lookups }) => {
   app.get(
     '/users',
     {
@@ -188,7 +188,7 @@ export const userRoutes: Routes = (app, { db }) => {
   }
 
   async function getCredential(id: number) {
-    const credential = await store.findCredential(db, { id });
+    const credential = await store.findCredential(lookups, { id });
     if (credential === undefined) throw notFound('user', id);
     return credential;
   }

@@ -4,7 +4,7 @@ import { clock } from '../../lib/clock.ts';
 import { Refusal } from '../../lib/errors.ts';
 import { LruMap } from '../../lib/lru-map.ts';
 import { networkOf } from '../../lib/network-of.ts';
-import type { Db } from '../../platform/db/connect.ts';
+import type { Lookups } from '../../platform/db/lookups.ts';
 import type { Platform } from '../../platform/index.ts';
 import type { SignedInUser } from '../access/index.ts';
 import { verifyPassword } from './password.ts';
@@ -24,13 +24,13 @@ const remembered = new LruMap<string, number>(10_000);
  * exists or not, and with 429 for a while after many wrong ones.
  */
 export async function signIn(
-  { db, metrics }: Pick<Platform, 'db' | 'metrics'>,
+  { db, lookups, metrics }: Pick<Platform, 'db' | 'lookups' | 'metrics'>,
   { username, password, address }: { username: string; password: string; address: string },
 ): Promise<SignedInUser> {
   // NUL can't be in a PostgreSQL text, so it is in no name.
   const account = username.includes('\0')
     ? undefined
-    : await store.findCredential(db, { username });
+    : await store.findCredential(lookups, { username });
   const hash = account?.password_hash ?? undefined;
   const memory = hash === undefined ? undefined : memoryKey(hash, password);
   if (memory !== undefined && isRemembered(memory)) return toSignedIn(account!);
@@ -69,12 +69,15 @@ async function requireNotBlocked(
 }
 
 /** The user as they are now; undefined when they are gone. */
-export async function findSignedInUser(db: Db, id: number): Promise<SignedInUser | undefined> {
-  const user = await store.findUser(db, id);
+export async function findSignedInUser(
+  lookups: Lookups,
+  id: number,
+): Promise<SignedInUser | undefined> {
+  const user = await store.findCredential(lookups, { id });
   return user && toSignedIn(user);
 }
 
-function toSignedIn(user: store.User): SignedInUser {
+function toSignedIn(user: store.Credential): SignedInUser {
   return {
     id: user.id,
     username: user.username,

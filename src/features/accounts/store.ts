@@ -1,8 +1,10 @@
 import { sql } from 'kysely';
 
 import { Refusal } from '../../lib/errors.ts';
+import { requireStorable, type BatchedStatement } from '../../platform/db/batched-query.ts';
 import type { Db } from '../../platform/db/connect.ts';
 import { isUniqueViolation } from '../../platform/db/errors.ts';
+import type { Lookups } from '../../platform/db/lookups.ts';
 
 export interface User {
   id: number;
@@ -45,13 +47,36 @@ export async function findUserByName(db: Db, username: string): Promise<User | u
 }
 
 /** What a sign-in needs: the user and the hash of the password. */
+export interface Credential {
+  id: number;
+  username: string;
+  is_sysadmin: boolean;
+  password_changed_at: Date;
+  password_hash: string | null;
+}
+
+type CredentialKey = { id: number } | { username: string };
+
+const FIND_CREDENTIAL: BatchedStatement<CredentialKey> = {
+  name: 'credential',
+  text: `select wanted.position::int as position,
+      u.id, u.username, u.is_sysadmin, u.password_changed_at, u.password_hash
+    from unnest($1::bigint[], $2::text[]) with ordinality as wanted (id, username, position)
+    join user_account u on u.deleted_at is null and u.id = coalesce(wanted.id, (
+      select n.id from user_account n
+      where n.deleted_at is null and lower(n.username) = lower(wanted.username collate "C")))`,
+  toColumns: (keys) => [
+    keys.map((key) => ('id' in key ? key.id : null)),
+    keys.map((key) => ('username' in key ? key.username : null)),
+  ],
+};
+
 export async function findCredential(
-  db: Db,
-  key: { username: string } | { id: number },
-): Promise<(User & { password_hash: string | null }) | undefined> {
-  const query = selectUsers(db).select([...COLUMNS, 'password_hash']);
-  if ('id' in key) return query.where('id', '=', key.id).executeTakeFirst();
-  return query.where(sql`lower(username)`, '=', lower(key.username)).executeTakeFirst();
+  lookups: Lookups,
+  key: CredentialKey,
+): Promise<Credential | undefined> {
+  if ('username' in key) requireStorable(key.username);
+  return lookups.batch<CredentialKey, Credential>(FIND_CREDENTIAL)(key);
 }
 
 export interface UserFilter {

@@ -1,7 +1,7 @@
 import { Refusal } from '../../lib/errors.ts';
 import type { Digest } from '../../oci/digest.ts';
 import type { RepositoryName } from '../../oci/reference.ts';
-import type { Db } from '../../platform/db/connect.ts';
+import type { Platform } from '../../platform/index.ts';
 import {
   describeAccess,
   findRepositoryScope,
@@ -30,8 +30,12 @@ export interface MountRequest {
  * Mounts a blob from a repository that the caller may pull from (OCI 1.1 §mounting-a-blob). False: nobody
  * whom the caller may ask has it. A bearer token that lacks a right its owner has is sent to get it: 401.
  */
-export async function tryMount(db: Db, caller: Caller, mount: MountRequest): Promise<boolean> {
-  const source = await findSource(db, caller, mount);
+export async function tryMount(
+  { db, lookups }: Pick<Platform, 'db' | 'lookups'>,
+  caller: Caller,
+  mount: MountRequest,
+): Promise<boolean> {
+  const source = await findSource({ db, lookups }, caller, mount);
   if (source === undefined) return false;
   const from = await findBlobSource(db, mount.digest, source);
   if (from === undefined) return false;
@@ -54,13 +58,13 @@ export async function tryMount(db: Db, caller: Caller, mount: MountRequest): Pro
 
 /** Where the caller, as a person, may pull. */
 async function findSource(
-  db: Db,
+  { db, lookups }: Pick<Platform, 'db' | 'lookups'>,
   { user }: Caller,
   { from }: MountRequest,
 ): Promise<BlobSource | undefined> {
   const person: Caller = user === undefined ? {} : { user };
   if (from !== undefined) {
-    const repository = await findRepositoryScope(db, person, 'pull', from);
+    const repository = await findRepositoryScope(lookups, person, 'pull', from);
     return repository && { repository };
   }
   if (user?.isSysadmin === true) return { projectIds: 'all' };

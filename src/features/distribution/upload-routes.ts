@@ -97,7 +97,7 @@ async function startUpload(
   }
   if (mount !== undefined) {
     const from = query.from === undefined ? undefined : parseRepositoryName(query.from);
-    if (await tryMount(deps.db, request.caller, { digest: mount, from, target: request.scope! })) {
+    if (await tryMount(deps, request.caller, { digest: mount, from, target: request.scope! })) {
       deps.metrics.uploads.inc({ result: 'mounted' });
       return sendBlobCreated(reply, request, mount);
     }

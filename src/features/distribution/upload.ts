@@ -5,7 +5,7 @@ import type * as store from './store.ts';
 
 export interface UploadDeps extends Pick<
   Platform,
-  'db' | 'storage' | 'config' | 'metrics' | 'log'
+  'db' | 'lookups' | 'storage' | 'config' | 'metrics' | 'log'
 > {
   liveHashes: LiveHashes;
 }

@@ -47,7 +47,14 @@ const OwnClaims = Type.Object({
   catalog: Type.Optional(Type.Literal(true)),
 });
 type OwnClaims = Type.Static<typeof OwnClaims>;
-type Claims = JWTPayload & OwnClaims;
+
+/** What is remembered of a token that was verified. */
+interface Verified {
+  /** In milliseconds since 1970. */
+  expiresAt: number;
+  owner: OwnClaims['user'];
+  rights: Pick<Caller, 'grants' | 'mayListCatalog'>;
+}
 
 const checkClaims = Compile(OwnClaims);
 
@@ -69,10 +76,9 @@ export function createBearerTokens(
   keys: SigningKeys,
   { lifetimeSeconds, findOwner }: { lifetimeSeconds: number; findOwner: FindOwner },
 ): BearerTokens {
-  // Verified once and remembered until it expires.
-  const verified = new LruMap<string, Claims>(MAX_REMEMBERED);
+  const remembered = new LruMap<string, Verified>(MAX_REMEMBERED);
 
-  async function verifyAfresh(token: string): Promise<Claims> {
+  async function readClaims(token: string): Promise<JWTPayload & OwnClaims> {
     const { kid, alg, typ, crit, jwk, x5c, jku, x5u } = readHeader(token);
     if (alg !== 'ES256' || typ !== 'JWT' || kid === undefined || crit !== undefined) {
       throw invalid();
@@ -83,7 +89,7 @@ export function createBearerTokens(
     }
     const key = await keys.find(kid);
     if (key === undefined) throw invalid();
-    const { payload } = await jwtVerify<Claims>(token, key, {
+    const { payload } = await jwtVerify<OwnClaims>(token, key, {
       algorithms: ['ES256'],
       issuer: ISSUER,
       audience: SERVICE,
@@ -96,18 +102,22 @@ export function createBearerTokens(
     return payload;
   }
 
-  async function readClaims(token: string): Promise<Claims> {
-    const remembered = verified.get(token);
-    if (remembered !== undefined && remembered.exp! * 1000 > clock.now().getTime()) {
-      return remembered;
-    }
+  async function verifyAfresh(token: string): Promise<Verified> {
     try {
-      const claims = await verifyAfresh(token);
-      if (token.length <= MAX_REMEMBERED_LENGTH) verified.set(token, claims);
-      return claims;
+      const verified = toVerified(await readClaims(token));
+      if (token.length <= MAX_REMEMBERED_LENGTH) remembered.set(token, verified);
+      return verified;
     } catch (cause) {
       throw cause instanceof errors.JOSEError ? invalid(cause) : cause;
     }
+  }
+
+  /** Verified once, and remembered until it expires. */
+  function findRemembered(token: string): Verified | undefined {
+    const verified = remembered.get(token);
+    return verified !== undefined && verified.expiresAt > clock.now().getTime()
+      ? verified
+      : undefined;
   }
 
   return {
@@ -128,11 +138,11 @@ export function createBearerTokens(
     },
 
     async verify(token) {
-      const claims = await readClaims(token);
-      if (claims.user === undefined) return toCaller(claims);
-      const owner = await findOwner(claims.user.id);
-      if (owner === undefined || !isOfOwner(claims.user, owner)) throw invalid();
-      return { user: owner, ...toCaller(claims) };
+      const { owner: claim, rights } = findRemembered(token) ?? (await verifyAfresh(token));
+      if (claim === undefined) return rights;
+      const user = await findOwner(claim.id);
+      if (user === undefined || !isOfOwner(claim, user)) throw invalid();
+      return { user, ...rights };
     },
   };
 }
@@ -155,7 +165,7 @@ function invalid(cause?: Error): Refusal {
 }
 
 /** A change of password, or of an administrator's rights, ends the tokens from before. */
-function isOfOwner(claim: Claims['user'] & {}, owner: SignedInUser): boolean {
+function isOfOwner(claim: OwnClaims['user'] & {}, owner: SignedInUser): boolean {
   return (
     claim.is_sysadmin === owner.isSysadmin &&
     claim.password_changed_at === owner.passwordChangedAt.getTime()
@@ -180,13 +190,15 @@ function toClaims({ user, ...caller }: Caller): OwnClaims {
   };
 }
 
-function toCaller(claims: Claims): Caller {
+function toVerified({ exp, user, access, catalog }: JWTPayload & OwnClaims): Verified {
+  const grants = access.map(({ name, project_id, actions }) => ({
+    repository: name,
+    projectId: project_id,
+    actions: actions as RepositoryGrant['actions'],
+  }));
   return {
-    grants: claims.access.map(({ name, project_id, actions }) => ({
-      repository: name,
-      projectId: project_id,
-      actions: actions as RepositoryGrant['actions'],
-    })),
-    mayListCatalog: claims.catalog === true,
+    expiresAt: exp! * 1000,
+    owner: user,
+    rights: { grants, mayListCatalog: catalog === true },
   };
 }

@@ -95,7 +95,7 @@ export const tokenRoutes =
     );
 
     async function makeReply(caller: Caller, scopes: Scope[]) {
-      const granted = await grantScopes(platform.db, caller, scopes);
+      const granted = await grantScopes(platform.lookups, caller, scopes);
       const { token, issuedAt } = await tokens.issue(granted);
       return {
         token,

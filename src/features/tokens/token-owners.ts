@@ -1,6 +1,6 @@
 import { clock } from '../../lib/clock.ts';
 import { LruMap } from '../../lib/lru-map.ts';
-import type { Db } from '../../platform/db/connect.ts';
+import type { Lookups } from '../../platform/db/lookups.ts';
 import type { SignedInUser } from '../access/index.ts';
 import { findSignedInUser } from '../accounts/index.ts';
 import type { FindOwner } from './bearer-token.ts';
@@ -9,7 +9,7 @@ import type { FindOwner } from './bearer-token.ts';
 const FRESH_MS = 1000;
 
 /** Answers who the owner of a token is now, and remembers it for a second. */
-export function createTokenOwners(db: Db): FindOwner {
+export function createTokenOwners(lookups: Lookups): FindOwner {
   const known = new LruMap<number, { owner: Promise<SignedInUser | undefined>; until: number }>(
     10_000,
   );
@@ -17,7 +17,7 @@ export function createTokenOwners(db: Db): FindOwner {
     const now = clock.now().getTime();
     const remembered = known.get(id);
     if (remembered !== undefined && remembered.until > now) return remembered.owner;
-    const owner = findSignedInUser(db, id);
+    const owner = findSignedInUser(lookups, id);
     known.set(id, { owner, until: now + FRESH_MS });
     owner.catch(() => known.delete(id));
     return owner;

@@ -1,5 +1,7 @@
 import type pg from 'pg';
 
+import { Refusal } from '../../lib/errors.ts';
+
 /** A query that answers many look-ups at once. */
 export interface BatchedStatement<Key> {
   /** Under this name each connection prepares it once. */
@@ -11,6 +13,12 @@ export interface BatchedStatement<Key> {
    */
   text: string;
   toColumns(keys: Key[]): unknown[][];
+}
+
+/** Refuses a text that PostgreSQL can't keep: it would fail all look-ups that are joined with this one. */
+export function requireStorable(text: string): void {
+  if (!text.includes('\0')) return;
+  throw new Refusal('BAD_REQUEST', 'bad request: a text holds the character NUL');
 }
 
 interface Waiting<Key, Row> {

@@ -3,7 +3,10 @@ import { openPool, type ConnectOptions, type DatabaseAddress } from './connect.t
 
 /** Look-ups of the pull path. They have connections of their own, so that nothing slow stands before them. */
 export interface Lookups {
-  /** A function that finds the row of one key, joined with all that ask in the same moment. */
+  /**
+   * A function that finds the row of one key, joined with all that ask in the same moment. For the same
+   * statement it is the same function.
+   */
   batch<Key, Row extends object>(
     statement: BatchedStatement<Key>,
   ): (key: Key) => Promise<Row | undefined>;
@@ -30,8 +33,13 @@ export function openLookups(
     statementTimeoutMs: TIMEOUT_MS,
     settings: SETTINGS,
   });
+  const opened = new Map<unknown, unknown>();
   return {
-    batch: (statement) => batchQuery(pool, statement),
+    batch<Key, Row extends object>(statement: BatchedStatement<Key>) {
+      const find = opened.get(statement) ?? batchQuery<Key, Row>(pool, statement);
+      opened.set(statement, find);
+      return find as (key: Key) => Promise<Row | undefined>;
+    },
     destroy: () => pool.end(),
   };
 }
