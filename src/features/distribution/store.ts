@@ -21,9 +21,6 @@ export interface Upload {
   is_lease_over: boolean;
 }
 
-/** The commit is durable a moment later, and at the latest with the next one that waits. */
-const dontWait = sql`set_config('synchronous_commit', 'off', true) is not null`;
-
 interface NewUpload {
   repository: RepositoryKey;
   owner: string;
@@ -35,27 +32,22 @@ interface NewUpload {
 
 /**
  * Begins an upload, in a repository that is made if it is not there; undefined when the project is gone.
- * Nobody waits for the disk: a server that loses an upload without bytes loses nothing, and claiming it waits.
+ * Nobody waits for the disk unless it is claimed: claiming it waits.
  */
 export async function beginUpload(
   db: Db,
   { repository: { projectId, name }, owner, algorithm, location, isClaimed }: NewUpload,
 ): Promise<Upload | undefined> {
-  const { rows } = await sql<Upload>`
-    with place as (
-      select coalesce(
-        (select r.id from live_repository r join live_project p on p.id = r.project_id
-         where r.project_id = ${projectId} and r.name = ${name}),
-        ensure_repository(${projectId}, ${name})
-      ) as id
-    )
-    insert into upload (repository_id, owner, algorithm, location, fence, lease_until)
-    select place.id, ${owner}, ${algorithm}, ${location}, ${isClaimed ? 1 : 0}::integer,
-      ${isClaimed ? leaseEnd : null}
-    from place where place.id is not null and ${isClaimed ? sql`true` : dontWait}
-    returning id, repository_id, ${name} as repository_name, algorithm, location, offset_bytes, fence,
-      false as is_leased, false as is_lease_over`.execute(db);
-  return rows[0];
+  const { rows } = await sql<{ id: string; repository_id: number }>`
+    select * from begin_upload(${projectId}, ${name}, ${owner}, ${algorithm}, ${location},
+                               ${isClaimed ? LEASE_SECONDS : null})`.execute(db);
+  const isNew = {
+    offset_bytes: 0,
+    fence: isClaimed ? 1 : 0,
+    is_leased: false,
+    is_lease_over: false,
+  };
+  return rows[0] && { ...rows[0], repository_name: name, algorithm, location, ...isNew };
 }
 
 interface UploadKey {
@@ -64,16 +56,17 @@ interface UploadKey {
   repository: RepositoryKey;
 }
 
-const selectUpload = ({ id, owner, repository }: UploadKey) => sql<Upload>`
+/** The upload, if it is in this repository and belongs to this owner. */
+export async function findUpload(
+  db: Db,
+  { id, owner, repository }: UploadKey,
+): Promise<Upload | undefined> {
+  const { rows } = await sql<Upload>`
     select u.id, u.repository_id, r.name as repository_name, u.algorithm, u.location, u.offset_bytes, u.fence,
            u.lease_until is not null as is_leased, coalesce(u.lease_until < now(), false) as is_lease_over
     from upload u join live_repository r on r.id = u.repository_id
     where u.id = ${id} and u.owner = ${owner}
-      and r.project_id = ${repository.projectId} and r.name = ${repository.name}`;
-
-/** The upload, if it is in this repository and belongs to this owner. */
-export async function findUpload(db: Db, key: UploadKey): Promise<Upload | undefined> {
-  const { rows } = await selectUpload(key).execute(db);
+      and r.project_id = ${repository.projectId} and r.name = ${repository.name}`.execute(db);
   return rows[0];
 }
 
@@ -87,17 +80,12 @@ export async function claimUpload(
   { id, owner, repository }: UploadKey,
   start: number | undefined,
 ): Promise<(Upload & { is_claimed: boolean }) | undefined> {
+  const { projectId, name } = repository;
   const { rows } = await sql<Upload & { is_claimed: boolean }>`
-    with found as (${selectUpload({ id, owner, repository })}), claimed as (
-      update upload u set fence = u.fence + 1, lease_until = ${leaseEnd}
-      from found f
-      where u.id = f.id and u.fence = f.fence and u.offset_bytes = coalesce(${start ?? null}, f.offset_bytes)
-        and (u.lease_until is null or u.lease_until < now())
-      returning u.fence
-    )
-    select f.id, f.repository_id, f.repository_name, f.algorithm, f.location, f.offset_bytes,
-      coalesce(c.fence, f.fence) as fence, f.is_leased, f.is_lease_over, c.fence is not null as is_claimed
-    from found f left join claimed c on true`.execute(db);
+    select ${id} as id, ${name} as repository_name, claimed.*
+    from claim_upload(${id}, ${owner}, ${projectId}, ${name}, ${start ?? null}, ${LEASE_SECONDS}) claimed`.execute(
+    db,
+  );
   return rows[0];
 }
 
@@ -141,16 +129,13 @@ export async function endUpload(
   db: Db,
   { id, fence }: { id: string; fence: number },
   { digest, sizeBytes }: { digest: Digest; sizeBytes: number },
-): Promise<{ is_new: boolean } | undefined> {
-  const { rows } = await sql<{ is_new: boolean }>`
-    with ended as (
-      delete from upload u using live_repository r
-      where r.id = u.repository_id and u.id = ${id} and u.fence = ${fence}
-      returning u.repository_id, u.location
-    )
-    select commit_blob(repository_id, ${digestToBytes(digest)}, ${sizeBytes}, location) as is_new
-    from ended`.execute(db);
-  return rows[0];
+): Promise<{ isUsed: boolean } | undefined> {
+  const { rows } = await sql<{ is_used: boolean | null }>`
+    select end_upload(${id}, ${fence}, ${digestToBytes(digest)}, ${sizeBytes}) as is_used`.execute(
+    db,
+  );
+  const { is_used: isUsed } = rows[0]!;
+  return isUsed === null ? undefined : { isUsed };
 }
 
 export interface LeftBytes {

@@ -106,8 +106,8 @@ async function commitUpload(
     );
   }
   deps.liveHashes.forget(id);
-  deps.metrics.uploads.inc({ result: ended.is_new ? 'stored' : 'deduplicated' });
-  if (!ended.is_new) await removeLeftBytes(deps, location);
+  deps.metrics.uploads.inc({ result: ended.isUsed ? 'stored' : 'deduplicated' });
+  if (!ended.isUsed) await removeLeftBytes(deps, location);
 }
 
 function connectionBroken(cause: unknown): Refusal {
