@@ -108,10 +108,10 @@ test('a token of a deleted project opens nothing in the next one of its name', a
   assert.ok([401, 404].includes(pull.statusCode), String(pull.statusCode));
 });
 
-async function getRefreshToken({ as }: TestApp): Promise<string> {
+async function getRefreshToken({ as }: TestApp, username = 'ann'): Promise<string> {
   const form = new URLSearchParams({
     grant_type: 'password',
-    username: 'ann',
+    username,
     password: PASSWORD,
     access_type: 'offline',
     client_id: 'test',
@@ -120,10 +120,10 @@ async function getRefreshToken({ as }: TestApp): Promise<string> {
   return reply.json().refresh_token;
 }
 
-const refresh = ({ as }: TestApp, refresh_token: string, scope = '') =>
+const refresh = ({ as }: TestApp, refresh_token: string, also: Record<string, string> = {}) =>
   as('anonymous').post(
     '/service/token',
-    new URLSearchParams({ grant_type: 'refresh_token', refresh_token, scope }).toString(),
+    new URLSearchParams({ grant_type: 'refresh_token', refresh_token, ...also }).toString(),
     FORM,
   );
 
@@ -139,6 +139,33 @@ test('a refresh token gives bearer tokens as often as one likes', async (t) => {
     const use = await started.as('anonymous').get('/v2/', bearer(reply.json().access_token));
     assert.equal(use.statusCode, 200);
   }
+});
+
+test('a refresh token can not be used to get another that is valid for longer', async (t) => {
+  const started = await startApp(t);
+  await started.createUser('ann');
+  const token = await getRefreshToken(started);
+  const listTokens = () => started.platform.db.selectFrom('refresh_token').selectAll().execute();
+  const before = await listTokens();
+
+  const reply = await refresh(started, token, { access_type: 'offline' });
+
+  assert.equal(reply.json().refresh_token, token);
+  assert.deepEqual(await listTokens(), before);
+});
+
+test('a user has at most a hundred refresh tokens: the oldest ends for the next', async (t) => {
+  const started = await startApp(t);
+  await started.createUser('ann');
+  await started.createUser('bob');
+  const first = await getRefreshToken(started);
+  const second = await getRefreshToken(started);
+  const ofBob = await getRefreshToken(started, 'bob');
+  for (let index = 0; index < 99; index += 1) await getRefreshToken(started);
+
+  assert.equal((await refresh(started, first)).statusCode, 401);
+  assert.equal((await refresh(started, second)).statusCode, 200);
+  assert.equal((await refresh(started, ofBob)).statusCode, 200);
 });
 
 test('a refresh token ends with a change of password, with its user and with its time', async (t) => {

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 
 import { Refusal } from '../../lib/errors.ts';
@@ -9,7 +10,7 @@ import { signIn } from '../accounts/index.ts';
 import { SERVICE, type BearerTokens } from './bearer-token.ts';
 import { grantScopes } from './grant.ts';
 import { issueRefreshToken, redeemRefreshToken } from './refresh-token.ts';
-import { parseScopes, type Scope } from './scope.ts';
+import { describeScopes, parseScopes } from './scope.ts';
 
 const Scopes = Type.Union([Type.String(), Type.Array(Type.String())]);
 const TokenQuery = Type.Object({
@@ -30,6 +31,10 @@ const TokenForm = Type.Object({
   refresh_token: Type.Optional(Type.String({ maxLength: 1024 })),
 });
 type TokenForm = Type.Static<typeof TokenForm>;
+/** Far more than any client sends. */
+const MAX_MEMBERS = 100;
+/** A token in a cache would be somebody else's (RFC 6749 §5.1). */
+const NOT_KEPT = { 'cache-control': 'no-store' };
 const TokenReply = Reply({
   token: Type.String(),
   access_token: Type.String(),
@@ -46,7 +51,7 @@ export const tokenRoutes =
     app.addContentTypeParser(
       'application/x-www-form-urlencoded',
       { parseAs: 'string', bodyLimit: 64 * 1024 },
-      (_request, body, done) => done(null, parseForm(body as string)),
+      async (_request: FastifyRequest, body: string) => parseForm(body),
     );
 
     app.get(
@@ -60,13 +65,15 @@ export const tokenRoutes =
         },
         config: { open: true },
       },
-      async ({ query, caller, headers }) => {
+      async ({ query, caller, headers }, reply) => {
         requireService(query.service);
         const scopes = listScopes(query.scope);
         if (caller.user === undefined && scopes.length === 0) {
           throw new Refusal('UNAUTHORIZED', 'unauthorized: sign in, or ask for a scope');
         }
-        return makeReply(caller, parseScopes(scopes, { userAgent: headers['user-agent'] }));
+        const wanted = parseScopes(scopes, { userAgent: headers['user-agent'] });
+        const granted = await grantScopes(platform.lookups, caller, wanted);
+        return reply.headers(NOT_KEPT).send(await issue(granted));
       },
     );
 
@@ -81,21 +88,20 @@ export const tokenRoutes =
         },
         config: { open: true },
       },
-      async ({ body, address }) => {
+      async ({ body, address }, reply) => {
         requireService(body.service);
-        const caller = await redeem(platform, body, address);
-        const reply = await makeReply(caller, parseScopes(listScopes(body.scope)));
-        if (body.access_type !== 'offline' || caller.user === undefined) return reply;
-        const clientId = body.client_id ?? '';
-        return {
-          ...reply,
-          refresh_token: await issueRefreshToken(platform, caller.user, clientId),
-        };
+        const { caller, refreshToken } = await redeem(platform, body, address);
+        const wanted = parseScopes(listScopes(body.scope));
+        const granted = await grantScopes(platform.lookups, caller, wanted);
+        return reply.headers(NOT_KEPT).send({
+          ...(await issue(granted)),
+          scope: describeScopes(granted),
+          ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
+        });
       },
     );
 
-    async function makeReply(caller: Caller, scopes: Scope[]) {
-      const granted = await grantScopes(platform.lookups, caller, scopes);
+    async function issue(granted: Caller) {
       const { token, issuedAt } = await tokens.issue(granted);
       return {
         token,
@@ -108,11 +114,14 @@ export const tokenRoutes =
 
 /** A member that is given several times becomes a list. */
 function parseForm(body: string): Record<string, string | string[]> {
-  const parameters = new URLSearchParams(body);
-  const names = new Set(parameters.keys());
+  const members = [...new URLSearchParams(body)];
+  if (members.length > MAX_MEMBERS) {
+    throw new Refusal('BAD_REQUEST', `bad request: a form has at most ${MAX_MEMBERS} members`);
+  }
+  const byName = Map.groupBy(members, ([name]) => name);
   return Object.fromEntries(
-    [...names].map((name) => {
-      const values = parameters.getAll(name);
+    [...byName].map(([name, same]) => {
+      const values = same.map(([, value]) => value);
       return [name, values.length === 1 ? values[0]! : values];
     }),
   );
@@ -126,10 +135,16 @@ function requireService(service: string | undefined): void {
   throw new Refusal('BAD_REQUEST', `bad request: this token service is for the service ${SERVICE}`);
 }
 
-async function redeem(platform: Platform, form: TokenForm, address: string): Promise<Caller> {
+/** Who presents this form, and the refresh token that goes with the answer if one was asked for. */
+async function redeem(
+  platform: Platform,
+  form: TokenForm,
+  address: string,
+): Promise<{ caller: Caller; refreshToken?: string | undefined }> {
+  const isOffline = form.access_type === 'offline';
   switch (form.grant_type) {
     case 'password': {
-      const { username, password } = form;
+      const { username, password, client_id = '' } = form;
       if (username === undefined || password === undefined) {
         throw new Refusal(
           'BAD_REQUEST',
@@ -137,11 +152,19 @@ async function redeem(platform: Platform, form: TokenForm, address: string): Pro
         );
       }
       // Some clients send this form without a name to ask as nobody.
-      if (username === '' && password === '') return ANONYMOUS;
-      return { user: await signIn(platform, { username, password, address }) };
+      if (username === '' && password === '') return { caller: ANONYMOUS };
+      const user = await signIn(platform, { username, password, address });
+      const refreshToken = isOffline
+        ? await issueRefreshToken(platform, user, client_id)
+        : undefined;
+      return { caller: { user }, refreshToken };
     }
-    case 'refresh_token':
-      return { user: await redeemRefreshToken(platform, form.refresh_token ?? '') };
+    case 'refresh_token': {
+      const { refresh_token = '' } = form;
+      const user = await redeemRefreshToken(platform, refresh_token);
+      // The same one: it ends with its time, however often it is used.
+      return { caller: { user }, refreshToken: isOffline ? refresh_token : undefined };
+    }
     default:
       throw new Refusal('BAD_REQUEST', 'bad request: grant_type must be password or refresh_token');
   }

@@ -1,4 +1,4 @@
-import type { RepositoryAction } from '../access/index.ts';
+import type { Caller, RepositoryAction } from '../access/index.ts';
 
 export type Scope =
   | { type: 'repository'; repository: string; actions: RepositoryAction[] }
@@ -46,4 +46,12 @@ export function parseScopes(
     actions: [...actions],
   }));
   return hasCatalog ? [...scopes, { type: 'catalog' }] : scopes;
+}
+
+/** What a token allows, written as its scopes were asked for. */
+export function describeScopes({ grants = [], mayListCatalog }: Caller): string {
+  const scopes = grants.map(
+    ({ repository, actions }) => `repository:${repository}:${actions.join(',')}`,
+  );
+  return [...scopes, ...(mayListCatalog === true ? ['registry:catalog:*'] : [])].join(' ');
 }

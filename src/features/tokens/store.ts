@@ -48,6 +48,10 @@ export async function deleteSigningKeys(db: Db): Promise<void> {
   await db.deleteFrom('signing_key').execute();
 }
 
+/** Of one user: each sign-in makes one, and nobody says when it is not needed any more. */
+const MAX_REFRESH_TOKENS = 100;
+
+/** Adds a refresh token. Expired ones go, and the oldest of a user who has too many. */
 export async function insertRefreshToken(
   db: Db,
   token: {
@@ -59,7 +63,11 @@ export async function insertRefreshToken(
   },
 ): Promise<void> {
   await sql`
-    with expired as (delete from refresh_token where expires_at < now())
+    with surplus as (
+      delete from refresh_token where expires_at < now() or token_hash in (
+        select token_hash from refresh_token where user_id = ${token.user_id}
+        order by created_at desc offset ${MAX_REFRESH_TOKENS - 1})
+    )
     insert into refresh_token (token_hash, user_id, client_id, password_changed_at, expires_at)
     values (${token.token_hash}, ${token.user_id}, ${token.client_id}, ${token.password_changed_at},
             now() + make_interval(days => ${token.lifetimeDays}))`.execute(db);
