@@ -141,9 +141,3 @@ begin
   insert into manifest_missing_blob (manifest_id, repository_id, digest)
     select p_manifest_id, p_repository_id, unnest(p_missing_blobs);
 end $$;
-
--- Plans are kept as long as a connection. Those made while the tables were nearly empty would read whole
--- tables, up to the next analyze; so would those of the foreign keys that these functions check.
-alter function ensure_repository set enable_seqscan = off;
-alter function commit_blob set enable_seqscan = off;
-alter function push_manifest set enable_seqscan = off;

@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { digestOf, pushImage, putManifest } from '../../../test/harness/registry.ts';
+import {
+  beginUpload,
+  digestOf,
+  must,
+  pushBlob,
+  pushImage,
+  putManifest,
+} from '../../../test/harness/registry.ts';
 import { shareApp } from '../../../test/harness/share-app.ts';
+import { bearer, fetchToken } from '../../../test/harness/tokens.ts';
 
 const ROUNDS = Number(process.env.ROADSTEAD_TEST_ROUNDS ?? 1) * 30;
 
@@ -67,4 +75,26 @@ test('a push that is refused shows no repository', async () => {
   for (const reply of [listed, pulled]) {
     assert.deepEqual([reply.statusCode, reply.json().errors[0].code], [404, 'NAME_UNKNOWN']);
   }
+});
+
+test('nothing can be pushed into a deleted project, whatever was begun before', async () => {
+  const app = await shared();
+  const admin = app.as('admin');
+  await app.createProject('closing');
+  const token = await fetchToken(app, 'admin', 'repository:closing/app:pull,push');
+  const upload = await beginUpload(admin, 'closing/app');
+  const digest = await pushBlob(admin, 'closing/app', 'there before');
+
+  must(await admin.delete('/api/v2.0/projects/closing'), 200);
+  const headers = bearer(token);
+  const anonymous = app.as('anonymous');
+  const closed = await anonymous.put(
+    `${upload}?digest=${digestOf('late')}`,
+    Buffer.from('late'),
+    headers,
+  );
+  const pulled = await anonymous.get(`/v2/closing/app/blobs/${digest}`, headers);
+
+  assert.ok(closed.statusCode === 401 || closed.statusCode === 404, String(closed.statusCode));
+  assert.ok(pulled.statusCode === 401 || pulled.statusCode === 404, String(pulled.statusCode));
 });

@@ -3,6 +3,7 @@ import Type, { type Static } from 'typebox';
 
 import { ByteCache } from '../../lib/byte-cache.ts';
 import { Refusal } from '../../lib/errors.ts';
+import { SharedReads } from '../../lib/shared-reads.ts';
 import { parseReference, parseTag, type Reference } from '../../oci/reference.ts';
 import { matchesEtag } from '../../oci/http-range.ts';
 import type { Routes } from '../../platform/http/routes.ts';
@@ -33,6 +34,7 @@ const PushQuery = Type.Object({
 export const manifestRoutes: Routes = (app, { db, lookups, config }) => {
   const { findManifest, findManifestBytes } = openArtifactLookups(lookups);
   const kept = new ByteCache(KEPT_BYTES);
+  const shared = new SharedReads<Buffer>();
 
   app.route<{ Params: Params }>({
     method: ['GET', 'HEAD'],
@@ -48,7 +50,8 @@ export const manifestRoutes: Routes = (app, { db, lookups, config }) => {
       if (matchesEtag(request.headers['if-none-match'], digest)) return reply.code(304).send();
       reply.headers({ 'content-type': manifest.mediaType, 'content-length': manifest.sizeBytes });
       if (request.method === 'HEAD') return reply.send();
-      const bytes = kept.get(digest) ?? (await findManifestBytes(manifest.id));
+      const bytes =
+        kept.get(digest) ?? (await shared.read(digest, () => findManifestBytes(manifest)));
       if (bytes === undefined) throw await manifestUnknown(request, reference);
       kept.set(digest, bytes);
       return reply.send(bytes);

@@ -310,6 +310,26 @@ test('the links of the pages lead to every referrer once, with the filter kept',
   assert.deepEqual(pages.flat(), digests);
 });
 
+test('a page is cut by what a fallback list says of its entries, too', async (t) => {
+  const { as } = await startApp(t);
+  const admin = as('admin');
+  const subject = digestOf('the subject');
+  const entries = [];
+  for (let number = 0; number < 6; number++) {
+    const also = { annotations: { number: String(number) } };
+    const { digest } = await pushImage(admin, 'library/app', undefined, { also });
+    entries.push({ digest, annotations: { large: 'x'.repeat(640_000) } });
+  }
+  await pushFallback(admin, 'library/app', subject, entries);
+
+  const pages = await followLinks(admin, `/v2/library/app/referrers/${subject}`);
+
+  assert.deepEqual(
+    pages.map((page) => page.length),
+    [4, 2],
+  );
+});
+
 test('a page is cut by size, so that no client is sent more than it must take', async (t) => {
   const { as } = await startApp(t);
   const admin = as('admin');

@@ -8,7 +8,9 @@ import { batchQuery } from './batched-query.ts';
 
 test('a slow look-up does not hold up those that come after it', async () => {
   const slow = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
   const query = async ({ values }: { values: string[][] }) => {
+    asked.resolve();
     if (values[0]!.includes('slow')) await slow.promise;
     return { rows: values[0]!.map((key, index) => ({ position: index + 1, key })) };
   };
@@ -18,7 +20,7 @@ test('a slow look-up does not hold up those that come after it', async () => {
     toColumns: (keys) => [keys],
   });
   const first = find('slow');
-  await setTimeout(5);
+  await asked.promise;
 
   const second = await Promise.race([find('quick'), setTimeout(5000, 'held up')]);
 

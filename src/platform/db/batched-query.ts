@@ -13,6 +13,8 @@ export interface BatchedStatement<Key> {
    */
   text: string;
   toColumns(keys: Key[]): unknown[][];
+  /** Most keys of one query, for rows that are large. */
+  maxKeys?: number;
 }
 
 /** Refuses a text that PostgreSQL can't keep: it would fail all look-ups that are joined with this one. */
@@ -34,7 +36,7 @@ const MAX_KEYS = 512;
  * do (measured). Only when one is slow do others go beside it.
  */
 const SLOW_MS = 20;
-const MAX_RUNNING = 4;
+const MAX_RUNNING = 2;
 
 /**
  * Joins all look-ups that are asked for in one turn of the event loop into one query: a look-up costs a
@@ -69,7 +71,7 @@ export function batchQuery<Key, Row extends object>(
 
   function send(): void {
     isScheduled = false;
-    const batch = gathered.splice(0, MAX_KEYS);
+    const batch = gathered.splice(0, statement.maxKeys ?? MAX_KEYS);
     running += 1;
     sentAt = performance.now();
     void answer(batch).finally(() => {

@@ -37,10 +37,11 @@ const CONNECTION_CODES = new Set([
 export const isConflict = (error: unknown) => hasCode(error, '40P01') || hasCode(error, '40001');
 
 /**
- * Class 08: connection exceptions. 57P01–57P03: shutting down, crashed, starting up. 53300: no slot free.
- * 57014, 55P03: it took too long, or a lock did. 25P03, 25P04: so did a transaction. 40…: a conflict.
+ * Class 08: connection exceptions. 57P0…: shutting down, crashed, starting up, dropped. Class 53 and 58: no
+ * slot, memory or disk left, or the disk fails. 25006: it is a standby now. 57014, 55P03: it took too long, or
+ * a lock did. 25P03, 25P04: so did a transaction. 40…: a conflict.
  */
-const UNAVAILABLE_CODE = /^(08...|57P0[123]|53300|57014|55P03|25P0[34]|40001|40P01)$/;
+const UNAVAILABLE_CODE = /^(08...|57P0.|53...|58...|25006|57014|55P03|25P0[34]|40001|40P01)$/;
 
 /** What `pg` says, without a code, of a connection that broke: while it waited, before and after it broke. */
 const UNAVAILABLE_MESSAGE =

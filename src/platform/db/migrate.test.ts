@@ -111,14 +111,18 @@ test('the time limit of statements holds again after migrating, and not before',
   assert.notEqual(rows[0]!.limit, '0');
 });
 
-test('PostgreSQL must be 16 or newer, and its database of UTF-8', () => {
-  const check = (version: number, encoding: string) => () =>
-    requireSupportedServer({ version, encoding });
+test('PostgreSQL must be 16 or newer, its database of UTF-8, and a commit be durable', () => {
+  const check =
+    (version: number, encoding: string, synchronous_commit = 'on') =>
+    () =>
+      requireSupportedServer({ version, encoding, synchronous_commit });
 
   assert.doesNotThrow(check(160_000, 'UTF8'));
   assert.doesNotThrow(check(180_004, 'UTF8'));
   assert.throws(check(150_012, 'UTF8'), /PostgreSQL 15 is too old: roadstead needs 16 or newer/);
   assert.throws(check(90_624, 'UTF8'), /PostgreSQL 9 is too old/);
+  assert.doesNotThrow(check(180_004, 'UTF8', 'remote_apply'));
+  assert.throws(check(180_004, 'UTF8', 'off'), /synchronous_commit off/);
   assert.throws(check(170_000, 'SQL_ASCII'), /has the encoding SQL_ASCII; create it with/);
 });
 

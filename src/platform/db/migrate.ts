@@ -54,7 +54,7 @@ export async function migrate(db: Db, migrations = listMigrations()): Promise<st
 
 async function requireSupportedPostgres(db: Db): Promise<void> {
   const { rows } =
-    await sql<ServerProperties>`select current_setting('server_version_num')::int as version, current_setting('server_encoding') as encoding`.execute(
+    await sql<ServerProperties>`select current_setting('server_version_num')::int as version, current_setting('server_encoding') as encoding, current_setting('synchronous_commit') as synchronous_commit`.execute(
       db,
     );
   requireSupportedServer(rows[0]!);
@@ -64,9 +64,14 @@ interface ServerProperties {
   /** Such as 160004. */
   version: number;
   encoding: string;
+  synchronous_commit: string;
 }
 
-export function requireSupportedServer({ version, encoding }: ServerProperties): void {
+export function requireSupportedServer({
+  version,
+  encoding,
+  synchronous_commit,
+}: ServerProperties): void {
   if (version < OLDEST_POSTGRES) {
     const major = Math.floor(version / 10_000);
     throw new MigrationError(`PostgreSQL ${major} is too old: roadstead needs 16 or newer`);
@@ -74,6 +79,11 @@ export function requireSupportedServer({ version, encoding }: ServerProperties):
   if (encoding !== 'UTF8') {
     throw new MigrationError(
       `the database has the encoding ${encoding}; create it with: create database … encoding 'UTF8' template template0`,
+    );
+  }
+  if (synchronous_commit === 'off') {
+    throw new MigrationError(
+      'the database has synchronous_commit off, so a push that was acknowledged could be lost; switch it on for the database, its user and DATABASE_URL',
     );
   }
 }
@@ -113,7 +123,9 @@ function requireKnown(migrations: Migration[], applied: { name: string; checksum
       );
     }
     if (known.checksum !== checksum) {
-      throw new MigrationError(`the migration ${name} was changed after it ran on this database`);
+      throw new MigrationError(
+        `the migration ${name} was changed after it ran on this database: one of the two is from between two versions. Start the version that made the database, or begin with an empty one`,
+      );
     }
   }
 }

@@ -11,7 +11,6 @@ import { migrate } from './migrate.ts';
 const HASTY = {
   fsync: 'off',
   full_page_writes: 'off',
-  synchronous_commit: 'off',
   max_connections: '300',
 };
 

@@ -80,19 +80,24 @@ export async function mountBlob(
   { repositoryId, digest, from }: { repositoryId: number; digest: Digest; from: RepositoryKey },
 ): Promise<boolean> {
   const mounting = sql`
-    with mounted as (
-    insert into repository_blob as target (repository_id, blob_id)
-    select ${repositoryId}, rb.blob_id
-    from blob b
-    join repository_blob rb on rb.blob_id = b.id and rb.is_served
-    join live_repository r on r.id = rb.repository_id
-    where b.digest = ${digestToBytes(digest)} and r.project_id = ${from.projectId} and r.name = ${from.name}
-    on conflict (repository_id, blob_id) do update set touched_at = now(), is_served = true
-    returning target.blob_id
+    with found as (
+      select rb.blob_id
+      from blob b
+      join repository_blob rb on rb.blob_id = b.id and rb.is_served
+      join live_repository r on r.id = rb.repository_id
+      where b.digest = ${digestToBytes(digest)} and r.project_id = ${from.projectId} and r.name = ${from.name}
+    ), mounted as (
+      insert into repository_blob as target (repository_id, blob_id)
+      select ${repositoryId}, blob_id from found
+      on conflict (repository_id, blob_id) do update set touched_at = now(), is_served = true
+      where not target.is_served or target.touched_at < now() - interval '1 hour'
+      returning target.blob_id
+    ), candidate as (
+      insert into blob_candidate (blob_id, check_after) select blob_id, now() from mounted
+      on conflict (blob_id) do nothing
     )
-    select link_missing_blob(${repositoryId}, blob_id, ${digestToBytes(digest)}) from mounted`.execute(
-    db,
-  );
+    select link_missing_blob(${repositoryId}, mounted.blob_id, ${digestToBytes(digest)})
+    from found left join mounted on true`.execute(db);
   try {
     return (await mounting).rows.length > 0;
   } catch (cause) {

@@ -7,12 +7,12 @@ import type { RepositoryKey } from './repositories.ts';
 export interface ArtifactLookups {
   findManifest(repository: RepositoryKey, reference: Reference): Promise<FoundManifest | undefined>;
   /** The exact bytes as they were pushed; undefined when the manifest was removed meanwhile. */
-  findManifestBytes(manifestId: number): Promise<Buffer | undefined>;
+  findManifestBytes(manifest: FoundManifest): Promise<Buffer | undefined>;
   /** The blob, if this repository may serve it. */
   findBlob(repository: RepositoryKey, digest: Digest): Promise<FoundBlob | undefined>;
 }
 
-interface FoundManifest {
+export interface FoundManifest {
   id: number;
   digest: Digest;
   mediaType: string;
@@ -57,6 +57,9 @@ const toColumns = <T>(keys: Key<T>[]) => [
 const MANIFEST_COLUMNS =
   'wanted.position::int as position, m.id, m.digest, m.media_type, m.size_bytes';
 
+/** A manifest above this is not read together with others, which would wait for it. */
+const LARGE_BYTES = 64 * 1024;
+
 export function openArtifactLookups(lookups: Lookups): ArtifactLookups {
   const findByTag = lookups.batch<Key<string>, ManifestRow>({
     name: 'manifest by tag',
@@ -75,13 +78,17 @@ export function openArtifactLookups(lookups: Lookups): ArtifactLookups {
       join live_manifest m on m.repository_id = r.id and m.digest = wanted.digest`,
     toColumns,
   });
-  const findBytes = lookups.batch<number, { bytes: Buffer }>({
-    name: 'manifest bytes',
-    text: `select wanted.position::int as position, b.bytes
-      from unnest($1::bigint[]) with ordinality as wanted (id, position)
-      join manifest_bytes b on b.manifest_id = wanted.id`,
-    toColumns: (ids) => [ids],
-  });
+  const readBytes = (name: string, maxKeys: number) =>
+    lookups.batch<number, { bytes: Buffer }>({
+      name,
+      text: `select wanted.position::int as position, b.bytes
+        from unnest($1::bigint[]) with ordinality as wanted (id, position)
+        join manifest_bytes b on b.manifest_id = wanted.id`,
+      toColumns: (ids) => [ids],
+      maxKeys,
+    });
+  const findBytes = readBytes('manifest bytes', 64);
+  const findManyBytes = readBytes('bytes of a large manifest', 1);
   const findBlobRow = lookups.batch<Key<Buffer>, BlobRow>({
     name: 'blob',
     text: `select wanted.position::int as position, b.id, rb.repository_id, b.location, b.size_bytes,
@@ -109,8 +116,9 @@ export function openArtifactLookups(lookups: Lookups): ArtifactLookups {
       );
     },
 
-    async findManifestBytes(manifestId) {
-      return (await findBytes(manifestId))?.bytes;
+    async findManifestBytes({ id, sizeBytes }) {
+      const find = sizeBytes <= LARGE_BYTES ? findBytes : findManyBytes;
+      return (await find(id))?.bytes;
     },
 
     async findBlob(repository, digest) {

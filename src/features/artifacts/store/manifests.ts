@@ -147,7 +147,7 @@ export async function listReferrers(
       where m.id > ${afterId} and ${isWanted(sql`m.artifact_type`)}
       order by m.id limit ${limit + 1})
       union all
-      (select m.id, m.size_bytes, ${listedType}, c.descriptor
+      (select m.id, m.size_bytes + octet_length(c.descriptor::text), ${listedType}, c.descriptor
       from repository r
       join live_tag t on t.repository_id = r.id and t.name = ${referrersTag(subject)}
       join manifest_child c on c.manifest_id = t.manifest_id
