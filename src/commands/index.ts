@@ -2,12 +2,14 @@ import { adminResetPassword } from './admin-reset-password.ts';
 import { adminResetSigningKeys } from './admin-reset-signing-keys.ts';
 import type { Command } from './command.ts';
 import { configCheck } from './config-check.ts';
+import { gcCommand } from './gc.ts';
 import { migrateCommand } from './migrate.ts';
 import { serverCommand } from './server.ts';
 
 export const commands: Command[] = [
   serverCommand,
   migrateCommand,
+  gcCommand,
   configCheck,
   adminResetPassword,
   adminResetSigningKeys,

@@ -1,6 +1,7 @@
 import { describeError } from '../lib/describe-error.ts';
 import { ConfigError } from '../platform/config/index.ts';
 import { commands } from './index.ts';
+import { describeCommand, parseCommandLine } from './parse-command-line.ts';
 
 /** Runs the command that the words name and answers the exit code. What goes wrong is told in a sentence. */
 export async function runCommandLine(words: string[]): Promise<number> {
@@ -25,14 +26,15 @@ async function run(words: string[]): Promise<number> {
   }
   const rest = words.slice(command.name.split(' ').length);
   if (rest.includes('--help') || rest.includes('-h')) {
-    console.log(`roadstead ${command.name}: ${command.summary}`);
+    console.log(describeCommand(command));
     return 0;
   }
-  if (rest.length > 0) {
-    console.error(`roadstead ${command.name}: "${rest.join(' ')}" is not understood`);
+  const line = parseCommandLine(command, rest);
+  if (typeof line === 'string') {
+    console.error(`roadstead ${command.name}: ${line}\n\n${describeCommand(command)}`);
     return 2;
   }
-  return command.run();
+  return command.run(line);
 }
 
 function usage(): string {

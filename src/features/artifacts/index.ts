@@ -22,3 +22,11 @@ export {
 export { repositoryRoutes } from './routes.ts';
 export { deleteTag, listTagNames } from './store/tags.ts';
 export { openArtifactLookups, type FoundBlob } from './store/lookups.ts';
+export {
+  claimBlobDeletions,
+  collectBlobs,
+  findReclaimable,
+  finishBlobDeletions,
+  postponeBlobDeletion,
+  type Reclaimable,
+} from './store/collection.ts';

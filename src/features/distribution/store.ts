@@ -158,3 +158,20 @@ export async function deleteUpload(
   );
   return rows[0];
 }
+
+/** Forgets uploads that nobody went on with for `ageSeconds`. Answers what they leave. */
+export async function deleteAbandonedUploads(
+  db: Db,
+  { ageSeconds, limit }: { ageSeconds: number; limit: number },
+): Promise<LeftBytes[]> {
+  const { rows } = await sql<LeftBytes>`
+    delete from upload where id in (
+      select id from upload
+      where updated_at < now() - make_interval(secs => ${ageSeconds}) and coalesce(lease_until < now(), true)
+      order by updated_at limit ${limit} for update skip locked
+    )
+    returning location, offset_bytes as size_bytes, lease_until is not null as is_leased`.execute(
+    db,
+  );
+  return rows;
+}

@@ -1,3 +1,4 @@
+import { inTransaction } from '../../platform/db/transaction.ts';
 import { forgetBlobDeletion, insertBlobDeletion } from '../artifacts/index.ts';
 import * as store from './store.ts';
 import { outOfOrder, type ClaimedUpload, type UploadDeps } from './upload.ts';
@@ -10,7 +11,7 @@ export async function discardUpload(
   deps: UploadDeps,
   { id, fence }: { id: string; fence?: number },
 ): Promise<void> {
-  const left = await deps.db.transaction().execute(async (tx) => {
+  const left = await inTransaction(deps.db, async (tx) => {
     const deleted = await store.deleteUpload(tx, id, fence);
     if (deleted === undefined) return undefined;
     const left = { ...deleted, is_leased: deleted.is_leased && fence === undefined };
@@ -33,7 +34,7 @@ export async function takeCopy(deps: UploadDeps, upload: ClaimedUpload): Promise
   const location = storage.newLocation();
   await listForRemoval(db, { ...old, location });
   await storage.copyPrefix(old.location, location, upload.offset_bytes);
-  const isMoved = await db.transaction().execute(async (tx) => {
+  const isMoved = await inTransaction(db, async (tx) => {
     if (!(await store.moveUpload(tx, upload, location))) return false;
     await forgetBlobDeletion(tx, location);
     await listForRemoval(tx, old);
@@ -46,6 +47,18 @@ export async function takeCopy(deps: UploadDeps, upload: ClaimedUpload): Promise
   upload.location = location;
   upload.isShared = false;
   await removeLeftBytes(deps, old.location, true);
+}
+
+/** Gives up to `limit` uploads up that nobody went on with, and lists their bytes for removal. Answers how many. */
+export async function expireUploads(
+  db: UploadDeps['db'],
+  age: { ageSeconds: number; limit: number },
+): Promise<number> {
+  return inTransaction(db, async (tx) => {
+    const abandoned = await store.deleteAbandonedUploads(tx, age);
+    for (const left of abandoned) await listForRemoval(tx, left);
+    return abandoned.length;
+  });
 }
 
 async function listForRemoval(

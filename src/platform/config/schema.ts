@@ -124,6 +124,30 @@ export const ConfigSchema = group('Configuration of `roadstead server`', {
       maximum: 3650,
     }),
   }),
+  gc: group('When space comes back. Nothing that a manifest refers to is ever removed.', {
+    grace_seconds: Type.Integer({
+      description:
+        'How long a blob that was pushed, mounted or asked for may wait for its manifest.',
+      default: 86_400,
+      minimum: 0,
+    }),
+    hold_seconds: Type.Integer({
+      description:
+        'How long the bytes of a blob that was collected stay in the store: longer than any download, signed URL or backup takes.',
+      default: 86_400,
+      minimum: 0,
+    }),
+    upload_seconds: Type.Integer({
+      description: 'An upload that nobody went on with for this long is given up.',
+      default: 7 * 86_400,
+      minimum: 60,
+    }),
+    interval_seconds: Type.Integer({
+      description: 'How often the collector looks for something to do.',
+      default: 60,
+      minimum: 1,
+    }),
+  }),
   manifests: group('What manifests are accepted.', {
     allow_missing_blobs: Type.Boolean({
       description:

@@ -1,6 +1,9 @@
 import type { ConfigValues } from '../../platform/config/index.ts';
 import type { DatabaseAddress } from '../../platform/db/connect.ts';
 
+/** Answers requests, or does what the registry does by itself. Stands in the command line of the process. */
+export type WorkerRole = 'http' | 'jobs';
+
 /** What a worker needs to start; read once, by the primary. */
 export interface WorkerStart {
   config: ConfigValues;
@@ -19,7 +22,8 @@ export type ToWorker =
 
 export type ToPrimary =
   | { type: 'ready' }
-  | { type: 'listening'; port: number }
+  /** It does its work; an HTTP worker listens. */
+  | { type: 'started'; port: number | undefined }
   | { type: 'failed'; message: string }
   | { type: 'report'; id: number; figures: object[] }
   | { type: 'metrics'; id: number };

@@ -1,4 +1,4 @@
-/** An HTTP worker process. The primary starts it and tells it what to serve. */
+/** A worker process. The primary starts it and tells it what to do. */
 import { toConfig } from '../../platform/config/index.ts';
 import { connect } from '../../platform/db/connect.ts';
 import { openLookups } from '../../platform/db/lookups.ts';
@@ -8,18 +8,19 @@ import { createMetrics } from '../../platform/metrics/index.ts';
 import { createSecretBox } from '../../platform/secret-box.ts';
 import { openStorage } from '../../platform/storage/index.ts';
 import { Secret } from '../../lib/secret.ts';
-import { createApp } from '../app.ts';
-import { drain } from './drain.ts';
 import { endOnFault } from './end-on-fault.ts';
-import { listen } from './listen.ts';
 import type { ToPrimary, ToWorker, WorkerStart } from './messages.ts';
 import { MetricsFromPrimary } from './metrics-from-primary.ts';
-import { readTls, reloadTls } from './tls.ts';
 
 // The primary may just be gone: whoever waits for it learns that from the end of the connection.
 const send = (message: ToPrimary) => process.send?.(message, undefined, undefined, () => {});
 const metricsFromPrimary = new MetricsFromPrimary((id) => send({ type: 'metrics', id }));
 const metrics = createMetrics();
+// Each role loads only what it needs.
+const loading =
+  process.argv[2] === 'jobs'
+    ? import('./jobs-worker.ts').then(({ doJobs }) => doJobs)
+    : import('./http-worker.ts').then(({ serve }) => serve);
 let log = createLog({ level: 'error' });
 let stop: (() => Promise<void>) | undefined;
 
@@ -48,21 +49,10 @@ function openPlatform({ config: values, database, secretKey }: WorkerStart): Pla
 
 async function start(message: WorkerStart): Promise<void> {
   const platform = openPlatform(message);
-  const { config, db } = platform;
-  const tls = await readTls(config.tls);
-  const app = await createApp(platform, {
-    collectMetrics: () => metricsFromPrimary.collect(),
-    ...(tls === undefined ? {} : { tls }),
-  });
-  const tlsTimer = tls === undefined ? undefined : reloadTls(app.server, config.tls, log);
-  const port = await listen(app, config, log);
-  send({ type: 'listening', port });
-
-  stop = async () => {
-    clearInterval(tlsTimer);
-    await drain(app, config.shutdown_timeout_ms, log);
-    await Promise.all([db.destroy(), platform.lookups.destroy()]);
-  };
+  const work = await loading;
+  const { stop: end, port } = await work(platform, () => metricsFromPrimary.collect());
+  stop = end;
+  send({ type: 'started', port });
 }
 
 async function report(id: number): Promise<void> {

@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
 import type { Log } from '../../platform/log/index.ts';
-import type { ToPrimary, ToWorker, WorkerStart } from './messages.ts';
+import type { ToPrimary, ToWorker, WorkerRole, WorkerStart } from './messages.ts';
 import { MetricsFromWorkers } from './metrics-from-workers.ts';
 
+const WORKER = fileURLToPath(new URL('./worker-main.ts', import.meta.url));
 /** A worker that ends sooner than this is started again only after a pause. */
 const EARLY_MS = 5000;
 const PAUSE_MS = 2000;
@@ -13,7 +14,7 @@ const PAUSE_MS = 2000;
 const GRACE_MS = 5000;
 
 export interface WorkerPool {
-  /** Resolves with the port when all workers listen; rejects when one can't. */
+  /** Resolves with the port when all HTTP workers listen; rejects when one can't. */
   listening: Promise<number>;
   /** Lets all workers finish their requests and end. */
   stop(timeoutMs: number): Promise<void>;
@@ -21,45 +22,30 @@ export interface WorkerPool {
   kill(): void;
 }
 
-/** Starts the HTTP workers and keeps their number: one that dies is replaced. */
+/** Starts `count` HTTP workers and the one for jobs, and keeps them: one that dies is replaced. */
 export function startWorkers(count: number, start: WorkerStart, log: Log): WorkerPool {
-  setUpCluster();
+  // The kernel hands connections out: no process in between.
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
   const { promise: listening, resolve, reject } = Promise.withResolvers<number>();
-  const serving = new Map<number, Worker>();
-  let isStopping = false;
+  const working = new Map<number, Worker>();
+  const ports: number[] = [];
+  const pool = { isStopping: false };
   const metrics = new MetricsFromWorkers((id, question) =>
-    say(serving.get(id)!, { type: 'report', id: question }),
+    say(working.get(id)!, { type: 'report', id: question }),
   );
-
-  function fork(): void {
-    const worker = cluster.fork();
-    const begin = performance.now();
-    worker.on('message', (message: ToPrimary) => receive(worker, message));
-    worker.on('exit', (code, signal) => {
-      serving.delete(worker.id);
-      metrics.forget(worker.id);
-      if (isStopping) return;
-      log.error({ worker: worker.process.pid, code, signal }, 'worker ended, starting another');
-      const isEarly = performance.now() - begin < EARLY_MS;
-      setTimeout(() => isStopping || fork(), isEarly ? PAUSE_MS : 0);
-    });
-  }
 
   function receive(worker: Worker, message: ToPrimary): void {
     switch (message.type) {
       case 'ready':
         say(worker, { type: 'start', start });
         break;
-      case 'listening':
-        serving.set(worker.id, worker);
-        if (serving.size === count) resolve(message.port);
+      case 'started':
+        working.set(worker.id, worker);
+        if (message.port !== undefined && ports.push(message.port) === count) resolve(message.port);
         break;
       case 'failed':
-        if (isStopping) return;
-        log.error(
-          { worker: worker.process.pid, reason: message.message },
-          'worker failed to start',
-        );
+        if (pool.isStopping) return;
+        log.error({ worker: worker.process.pid, reason: message.message }, 'worker not started');
         reject(new Error(message.message));
         worker.process.kill('SIGKILL');
         break;
@@ -74,25 +60,54 @@ export function startWorkers(count: number, start: WorkerStart, log: Log): Worke
   }
 
   async function answerMetrics(worker: Worker, id: number): Promise<void> {
-    const text = await metrics.collect([...serving.keys()]).catch((error: unknown) => {
+    const text = await metrics.collect([...working.keys()]).catch((error: unknown) => {
       log.error({ err: error }, 'figures not added up');
       return undefined;
     });
     say(worker, { type: 'metrics', id, text });
   }
 
-  for (let i = 0; i < count; i += 1) fork();
+  const roles: WorkerRole[] = [...Array.from({ length: count }, () => 'http' as const), 'jobs'];
+  for (const role of roles) {
+    keepWorker(role, { pool, log, receive }, (id) => {
+      working.delete(id);
+      metrics.forget(id);
+    });
+  }
+  return { listening, ...endings(pool) };
+}
 
+interface Keeping {
+  pool: { isStopping: boolean };
+  log: Log;
+  receive(worker: Worker, message: ToPrimary): void;
+}
+
+/** Starts a worker, and another one whenever it ends by itself. */
+function keepWorker(role: WorkerRole, keeping: Keeping, onExit: (workerId: number) => void): void {
+  const { pool, log, receive } = keeping;
+  cluster.setupPrimary({ exec: WORKER, args: [role] });
+  const worker = cluster.fork();
+  const begin = performance.now();
+  worker.on('message', (message: ToPrimary) => receive(worker, message));
+  worker.on('exit', (code, signal) => {
+    onExit(worker.id);
+    if (pool.isStopping) return;
+    log.error({ worker: worker.process.pid, role, code, signal }, 'worker ended, starting another');
+    const isEarly = performance.now() - begin < EARLY_MS;
+    setTimeout(() => pool.isStopping || keepWorker(role, keeping, onExit), isEarly ? PAUSE_MS : 0);
+  });
+}
+
+function endings(pool: Keeping['pool']): Pick<WorkerPool, 'stop' | 'kill'> {
   function kill(): void {
-    isStopping = true;
+    pool.isStopping = true;
     for (const worker of listWorkers()) worker.process.kill('SIGKILL');
   }
-
   return {
-    listening,
     kill,
     async stop(timeoutMs) {
-      isStopping = true;
+      pool.isStopping = true;
       const ends = listWorkers().map((worker) => once(worker, 'exit'));
       for (const worker of listWorkers()) say(worker, { type: 'stop' });
       const timer = setTimeout(kill, timeoutMs + GRACE_MS);
@@ -100,13 +115,6 @@ export function startWorkers(count: number, start: WorkerStart, log: Log): Worke
       clearTimeout(timer);
     },
   };
-}
-
-function setUpCluster(): void {
-  // The kernel hands connections out: no process in between.
-  cluster.schedulingPolicy = cluster.SCHED_NONE;
-  const exec = fileURLToPath(new URL('./worker-main.ts', import.meta.url));
-  cluster.setupPrimary({ exec, args: [] });
 }
 
 const listWorkers = () =>

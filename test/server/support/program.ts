@@ -183,9 +183,15 @@ export function listDescendants(pid: number): number[] {
   return children.flatMap((child) => [child.pid, ...listDescendants(child.pid)]);
 }
 
-/** The workers of a server, or its postmaster. */
-export function findChildren(pid: number, kind: 'worker' | 'postgres'): number[] {
-  const word = kind === 'worker' ? 'worker-main.ts' : '/bin/postgres';
+const WORDS = {
+  worker: 'worker-main.ts http',
+  jobs: 'worker-main.ts jobs',
+  postgres: '/bin/postgres',
+};
+
+/** The HTTP workers of a server, its jobs worker, or its postmaster. */
+export function findChildren(pid: number, kind: keyof typeof WORDS): number[] {
+  const word = WORDS[kind];
   return listProcesses()
     .filter(({ parent, command }) => parent === pid && command.includes(word))
     .map((found) => found.pid);

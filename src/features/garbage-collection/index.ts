@@ -1,0 +1,2 @@
+export { collectGarbage } from './collect.ts';
+export { garbageCollection } from './jobs.ts';

@@ -1,0 +1,5 @@
+import { garbageCollection } from '../features/garbage-collection/index.ts';
+import type { PeriodicJob } from '../platform/jobs/periodic.ts';
+
+/** What every node does by itself. */
+export const periodicJobs: readonly PeriodicJob[] = [garbageCollection];

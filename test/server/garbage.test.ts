@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { pushBlob, pushImage, verify } from './support/content.ts';
+import {
+  ADMIN_PASSWORD,
+  findChildren,
+  runToEnd,
+  startServer,
+  waitFor,
+  type Server,
+} from './support/program.ts';
+
+const QUICK = {
+  ROADSTEAD_ADMIN_PASSWORD: ADMIN_PASSWORD,
+  ROADSTEAD_GC_GRACE_SECONDS: '0',
+  ROADSTEAD_GC_HOLD_SECONDS: '0',
+  ROADSTEAD_GC_INTERVAL_SECONDS: '1',
+};
+
+const countFiles = ({ data }: Server) =>
+  readdirSync(join(data, 'blobs'), { recursive: true, withFileTypes: true }).filter((entry) =>
+    entry.isFile(),
+  ).length;
+
+async function readFigure({ url }: Server, name: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+}
+
+test('the server gives space back by itself, also after its jobs worker was killed', async (t) => {
+  const server = await startServer(t, { env: QUICK });
+  const [config, layer] = await pushImage(server.url, 'kept');
+  await pushBlob(server.url, 5000);
+  await waitFor(() => countFiles(server) === 2);
+  await waitFor(async () => (await readFigure(server, 'roadstead_gc_freed_bytes_total')) >= 5000);
+
+  process.kill(findChildren(server.pid, 'jobs')[0]!, 'SIGKILL');
+  await pushBlob(server.url, 5000);
+  await waitFor(() => countFiles(server) === 2);
+
+  for (const digest of [config!, layer!]) await verify(server.url, 'blobs', digest);
+});
+
+test('roadstead gc shows what there is with --dry-run, and collects without, beside a running server', async (t) => {
+  const { ROADSTEAD_ADMIN_PASSWORD } = QUICK;
+  const server = await startServer(t, { env: { ROADSTEAD_ADMIN_PASSWORD } });
+  await pushBlob(server.url, 3000);
+  const env = { ...QUICK, ROADSTEAD_DATA: server.data };
+
+  const dry = await runToEnd(t, ['gc', '--dry-run'], { env });
+  const filesAfterDry = countFiles(server);
+  const collected = await runToEnd(t, ['gc'], { env });
+
+  assert.deepEqual([dry.code, collected.code], [0, 0], dry.stderr + collected.stderr);
+  assert.match(dry.stdout, /Reclaimable now: +1 \(2\.9 KiB\)/);
+  assert.equal(filesAfterDry, 1);
+  assert.match(collected.stdout, /Removed from store: +1 \(2\.9 KiB\)/);
+  assert.match(collected.stdout, /Reclaimable now: +0 \(0 B\)/);
+  assert.equal(countFiles(server), 0);
+});
