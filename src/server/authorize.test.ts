@@ -7,10 +7,14 @@ import { requireDeclaredAccess } from './authorize.ts';
 
 type Config = NonNullable<RouteOptions['config']>;
 
-const project = () => 'team';
+const project = 'project_name';
 const repository = () => 'team/app';
 const declare = (config: Config | undefined) => () =>
-  requireDeclaredAccess({ method: 'GET', url: '/x', ...(config && { config }) } as RouteOptions);
+  requireDeclaredAccess({
+    method: 'GET',
+    url: '/x/:project_name',
+    ...(config && { config }),
+  } as RouteOptions);
 
 const FIT: Config[] = [
   { open: true },
@@ -38,6 +42,10 @@ const UNFIT: [what: string, config: Config | undefined][] = [
   ['an action that the resource does not have', { access: 'log:delete', project }],
   ['a permission of repositories without one', { access: 'repository:push' }],
   ['an unknown permission of a repository', { access: 'repository:own', repository }],
+  [
+    'a project that the path does not name',
+    { access: 'member:list', project: 'project_name_or_id' },
+  ],
   ['a name that every object has', { access: 'constructor' }],
 ];
 

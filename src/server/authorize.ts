@@ -12,6 +12,7 @@ import {
 import { Refusal } from '../lib/errors.ts';
 import { findRepositoryName, parseRepositoryName } from '../oci/reference.ts';
 import type { Lookups } from '../platform/db/lookups.ts';
+import type { ProjectParameter } from '../platform/http/routes.ts';
 
 /** What `/v2` routes declare beside `repository:…`: any credential, and a token for the catalog. */
 const REGISTRY_ACCESS = new Set(['registry', 'catalog']);
@@ -27,8 +28,11 @@ export function requireDeclaredAccess({ method, url, config }: RouteOptions): vo
         (REGISTRY_ACCESS.has(access) ||
           (repository !== undefined && REPOSITORY_ACTIONS.has(access)) ||
           isPermission(access, project === undefined ? 'system' : 'project'));
-  if (!isDeclared) {
-    throw new Error(`the route ${String(method)} ${url} must declare config.access or config.open`);
+  const isProjectThere = project === undefined || url.split('/').includes(`:${project}`);
+  if (!isDeclared || !isProjectThere) {
+    throw new Error(
+      `the route ${String(method)} ${url} must declare config.access or config.open, and a project by its path's parameter`,
+    );
   }
 }
 
@@ -41,7 +45,7 @@ export async function authorize(lookups: Lookups, request: FastifyRequest): Prom
   } else if (REGISTRY_ACCESS.has(access)) {
     authorizeRegistry(request, access);
   } else if (project !== undefined) {
-    const key = projectKey(request, project(request));
+    const key = projectKey(request, project);
     request.standing = await requireProjectAccess(lookups, request.caller, access, key);
   } else {
     requireSystemAccess(request.caller, access);
@@ -95,8 +99,15 @@ function authorizeRegistry(request: FastifyRequest, access: string): void {
   }
 }
 
-/** In Harbor's API a project is named by its id when it is all digits, unless a header says otherwise. */
-function projectKey({ headers }: FastifyRequest, text: string): { name: string } | { id: number } {
-  const isName = headers['x-is-resource-name'] === 'true' || !/^\d{1,15}$/.test(text);
-  return isName ? { name: text } : { id: Number(text) };
+/** Where a path takes an id as well, all digits are one, unless a header says otherwise. */
+function projectKey(
+  { params, headers }: FastifyRequest,
+  parameter: ProjectParameter,
+): { name: string } | { id: number } {
+  const text = (params as Record<ProjectParameter, string>)[parameter];
+  const isId =
+    parameter === 'project_name_or_id' &&
+    headers['x-is-resource-name'] !== 'true' &&
+    /^\d{1,15}$/.test(text);
+  return isId ? { id: Number(text) } : { name: text };
 }

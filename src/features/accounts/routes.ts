@@ -2,12 +2,14 @@ import Type from 'typebox';
 
 import { notFound, Refusal } from '../../lib/errors.ts';
 import { NoBody, timestamp } from '../../platform/http/harbor-body.ts';
+import { locationOf } from '../../platform/http/location.ts';
 import { setPageHeaders, toLimits } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
 import { SIGNED_IN, type SignedInUser } from '../access/index.ts';
 import { hashPassword, requireStrongPassword, verifyPassword } from './password.ts';
 import * as schema from './schema.ts';
 import * as store from './store.ts';
+import { requireDistinctName } from './user-name.ts';
 
 /** Harbor's built-in administrator can't be deleted or lose its rights. */
 const BUILT_IN_ADMIN = 1;
@@ -68,12 +70,13 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
     },
     async (request, reply) => {
       const { password, ...user } = request.body;
+      requireDistinctName(user.username);
       requireStrongPassword(password);
       const id = await store.insertUser(db, {
         ...user,
         password_hash: await hashPassword(password),
       });
-      return reply.code(201).header('location', `${request.url}/${id}`).send(undefined);
+      return reply.code(201).header('location', locationOf(request, id)).send(undefined);
     },
   );
 

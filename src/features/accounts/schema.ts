@@ -3,10 +3,9 @@ import Type, { type Static } from 'typebox';
 import { HarborBody, Id, Reply } from '../../platform/http/harbor-body.ts';
 import { PageQuery } from '../../platform/http/paging.ts';
 
-/** Harbor bars `,"~#%$`. Control characters or blanks at an end would let one name pass for another, and
- * with a colon in the name nobody could sign in. */
+/** Harbor bars `,"~#%$`; with a colon in the name nobody could sign in. More in `user-name.ts`. */
+const USERNAME = '^[^,"~#%$:]+$';
 const REALNAME = '^[^,"~#%$\\u0000-\\u001f\\u007f]+$';
-const USERNAME = '^(?! )[^,"~#%$:\\u0000-\\u001f\\u007f]+(?<! )$';
 
 export const UserCreation = HarborBody({
   username: Type.String({ minLength: 1, maxLength: 255, pattern: USERNAME }),

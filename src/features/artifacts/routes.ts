@@ -20,9 +20,6 @@ const RepositoryReply = Reply({
   creation_time: Type.String({ format: 'date-time' }),
 });
 
-const projectOf = (request: { params: unknown }) =>
-  (request.params as { project_name: string }).project_name;
-
 /** Harbor's `/projects/{p}/repositories`. */
 export const repositoryRoutes: Routes = (app, { db }) => {
   app.get(
@@ -35,7 +32,7 @@ export const repositoryRoutes: Routes = (app, { db }) => {
         querystring: PageQuery,
         response: { 200: Type.Array(RepositoryReply) },
       },
-      config: { access: 'repository:list', project: projectOf },
+      config: { access: 'repository:list', project: 'project_name' },
     },
     async (request, reply) => {
       const { repositories, total } = await store.listRepositories(
@@ -60,7 +57,7 @@ export const repositoryRoutes: Routes = (app, { db }) => {
         params: RepositoryParams,
         response: { 200: NoBody },
       },
-      config: { access: 'repository:delete', project: projectOf },
+      config: { access: 'repository:delete', project: 'project_name' },
     },
     async ({ standing, params, caller, headers }, reply) => {
       const name = `${standing!.name}/${decodeName(params.repository_name)}`;

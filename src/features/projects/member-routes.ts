@@ -2,11 +2,11 @@ import Type from 'typebox';
 
 import { notFound, Refusal } from '../../lib/errors.ts';
 import { NoBody } from '../../platform/http/harbor-body.ts';
+import { locationOf } from '../../platform/http/location.ts';
 import { setPageHeaders, toLimits } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
 import * as access from '../access/index.ts';
 import { findUser, findUserByName } from '../accounts/index.ts';
-import { projectOf } from './project-param.ts';
 import * as schema from './schema.ts';
 
 export const memberRoutes: Routes = (app, { db }) => {
@@ -20,7 +20,7 @@ export const memberRoutes: Routes = (app, { db }) => {
         querystring: schema.MemberList,
         response: { 200: Type.Array(schema.MemberReply) },
       },
-      config: { access: 'member:list', project: projectOf },
+      config: { access: 'member:list', project: 'project_name_or_id' },
     },
     async (request, reply) => {
       const { members, total } = await access.listMembers(db, request.standing!.id, {
@@ -42,7 +42,7 @@ export const memberRoutes: Routes = (app, { db }) => {
         body: schema.MemberCreation,
         response: { 201: NoBody },
       },
-      config: { access: 'member:create', project: projectOf },
+      config: { access: 'member:create', project: 'project_name_or_id' },
     },
     async (request, reply) => {
       const user_id = await findUserId(request.body.member_user);
@@ -51,7 +51,7 @@ export const memberRoutes: Routes = (app, { db }) => {
         user_id,
         role: toRole(request.body.role_id),
       });
-      return reply.code(201).header('location', `${request.url}/${id}`).send(undefined);
+      return reply.code(201).header('location', locationOf(request, id)).send(undefined);
     },
   );
 
@@ -64,7 +64,7 @@ export const memberRoutes: Routes = (app, { db }) => {
         params: schema.MemberParams,
         response: { 200: schema.MemberReply },
       },
-      config: { access: 'member:read', project: projectOf },
+      config: { access: 'member:read', project: 'project_name_or_id' },
     },
     async ({ standing, params }) => {
       const member = await access.findMember(db, standing!.id, params.mid);
@@ -83,7 +83,7 @@ export const memberRoutes: Routes = (app, { db }) => {
         body: schema.MemberChange,
         response: { 200: NoBody },
       },
-      config: { access: 'member:update', project: projectOf },
+      config: { access: 'member:update', project: 'project_name_or_id' },
     },
     async ({ standing, params, body }, reply) => {
       const isThere = await access.updateMemberRole(
@@ -106,7 +106,7 @@ export const memberRoutes: Routes = (app, { db }) => {
         params: schema.MemberParams,
         response: { 200: NoBody },
       },
-      config: { access: 'member:delete', project: projectOf },
+      config: { access: 'member:delete', project: 'project_name_or_id' },
     },
     async ({ standing, params }, reply) => {
       if (!(await access.deleteMember(db, standing!.id, params.mid))) {
@@ -121,8 +121,14 @@ export const memberRoutes: Routes = (app, { db }) => {
       throw new Refusal('BAD_REQUEST', 'bad request: member_user needs user_id or username');
     }
     const user =
-      username === undefined ? await findUser(db, user_id!) : await findUserByName(db, username);
-    if (user === undefined) throw notFound('user', username ?? user_id!);
+      user_id === undefined ? await findUserByName(db, username!) : await findUser(db, user_id);
+    if (user === undefined) throw notFound('user', user_id ?? username!);
+    if (username !== undefined && username.toLowerCase() !== user.username.toLowerCase()) {
+      throw new Refusal(
+        'BAD_REQUEST',
+        `bad request: member_user names two: the user ${user_id} is not ${username}`,
+      );
+    }
     return user.id;
   }
 };

@@ -36,6 +36,26 @@ test('a member is added, read, changed and removed', async (t) => {
   assert.equal(gone.statusCode, 404);
 });
 
+test('a member named by id and name is one user, or refused', async (t) => {
+  const { as, createUser, createProject } = await startApp(t);
+  await createProject('team');
+  await createUser('ann');
+  await createUser('bob');
+  const { user_id } = (await as('ann').get('/api/v2.0/users/current')).json();
+  const add = (member_user: object) => as('admin').post(MEMBERS, { role_id: 2, member_user });
+
+  const contradicting = await add({ user_id, username: 'bob' });
+  const agreeing = await add({ user_id, username: 'Ann' });
+  const members = (await as('admin').get(MEMBERS)).json();
+
+  assert.equal(contradicting.statusCode, 400);
+  assert.equal(agreeing.statusCode, 201);
+  assert.deepEqual(
+    members.map(({ entity_name }: { entity_name: string }) => entity_name),
+    ['admin', 'ann'],
+  );
+});
+
 test('the list of members is in the order of names, filtered by a part of them', async (t) => {
   const { as, createUser, createProject } = await startApp(t);
   await createProject('team');

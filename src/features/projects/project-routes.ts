@@ -2,10 +2,10 @@ import Type from 'typebox';
 
 import { notFound } from '../../lib/errors.ts';
 import { NoBody, timestamp } from '../../platform/http/harbor-body.ts';
+import { locationOf } from '../../platform/http/location.ts';
 import { setPageHeaders, toLimits } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
 import { insertMember, ROLE_IDS, SIGNED_IN, strongestRole, type Role } from '../access/index.ts';
-import { projectOf } from './project-param.ts';
 import * as schema from './schema.ts';
 import * as store from './store.ts';
 
@@ -74,7 +74,7 @@ export const projectRoutes: Routes = (app, { db }) => {
         return project_id;
       });
       const wantsName = request.headers['x-resource-name-in-location'] === 'true';
-      const location = `${request.url}/${wantsName ? project_name : id}`;
+      const location = locationOf(request, wantsName ? project_name : id);
       return reply.code(201).header('location', location).send(undefined);
     },
   );
@@ -88,7 +88,7 @@ export const projectRoutes: Routes = (app, { db }) => {
         params: schema.ProjectParams,
         response: { 200: schema.ProjectReply },
       },
-      config: { access: 'project:read', project: projectOf },
+      config: { access: 'project:read', project: 'project_name_or_id' },
     },
     async ({ standing }) => {
       const project = await store.findProject(db, standing!.id);
@@ -107,7 +107,7 @@ export const projectRoutes: Routes = (app, { db }) => {
         body: schema.ProjectChange,
         response: { 200: NoBody },
       },
-      config: { access: 'project:update', project: projectOf },
+      config: { access: 'project:update', project: 'project_name_or_id' },
     },
     async ({ standing, body }, reply) => {
       const isPublic = body.metadata?.public;
@@ -127,7 +127,7 @@ export const projectRoutes: Routes = (app, { db }) => {
         params: schema.ProjectParams,
         response: { 200: NoBody },
       },
-      config: { access: 'project:delete', project: projectOf },
+      config: { access: 'project:delete', project: 'project_name_or_id' },
     },
     async ({ standing }, reply) => {
       await store.deleteProject(db, standing!.id);

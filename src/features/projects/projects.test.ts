@@ -45,6 +45,23 @@ test('the Location of a new project has its id, or its name when asked so', asyn
   assert.equal(merged.headers.location, '/api/v2.0/projects/three');
 });
 
+test('the Location of what was made is a path without the query of the request', async (t) => {
+  const { as, createUser } = await startApp(t);
+  await createUser('ann');
+  const user = { email: 'bob@example.com', realname: 'Bob', password: 'Passw0rdPassw0rd' };
+  const rows: [path: string, body: object][] = [
+    ['/projects', { project_name: 'team' }],
+    ['/projects/team/members', { role_id: 2, member_user: { username: 'ann' } }],
+    ['/users', { username: 'bob', ...user }],
+  ];
+  for (const [path, body] of rows) {
+    const made = await as('admin').post(`/api/v2.0${path}?foo=bar`, body);
+
+    assert.match(made.headers.location!, new RegExp(`^/api/v2\\.0${path}/\\d+$`));
+    assert.equal((await as('admin').get(made.headers.location!)).statusCode, 200);
+  }
+});
+
 async function listNames({ as }: TestApp, who: string, query = ''): Promise<string[]> {
   const reply = await as(who).get(`${PROJECTS}${query}`);
   return reply.json().map((project: { name: string }) => project.name);

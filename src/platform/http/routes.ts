@@ -20,6 +20,9 @@ export type App = FastifyInstance<
 /** A room's routes, registered once in `server/routes.ts`. */
 export type Routes = (app: App, platform: Platform) => Promise<void> | void;
 
+/** Some paths of Harbor's API take a project's name only: there, `1` is no id. */
+export type ProjectParameter = 'project_name' | 'project_name_or_id';
+
 declare module 'fastify' {
   interface FastifyRequest {
     /** Where the request came from; an IPv4 address is never written as an IPv6 one. */
@@ -32,8 +35,8 @@ declare module 'fastify' {
     open?: boolean;
     /** The handler reads the Authorization header itself: it is no user's. */
     ownCredentials?: boolean;
-    /** Where the permission is asked: the project's name or id in this request. Left out: the system. */
-    project?: (request: FastifyRequest) => string;
+    /** Where the permission is asked: the parameter of the path that names the project. Left out: the system. */
+    project?: ProjectParameter;
     /** Where the permission is asked: the whole name of a repository. */
     repository?: (request: FastifyRequest) => string;
   }
