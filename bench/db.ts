@@ -32,7 +32,7 @@ const seconds = Number(values.seconds);
 
 const PUSH = `
   select missing_blobs, project_gone from push_manifest(
-    $1, $2, $3, 'image', '${MANIFEST_TYPE}', null, null, '{}'::jsonb, $4, $5::bytea[], false,
+    $1, $2, $3, 'image', '${MANIFEST_TYPE}', null, null, '{}'::jsonb, $4, $5::bytea[], '{}'::bytea[], false,
     '{}'::bytea[], '{}'::jsonb[], $6::text[], 'bench', 'bench')`;
 
 const newDigest = () => Buffer.concat([Buffer.of(1), randomBytes(32)]);

@@ -1,4 +1,5 @@
 import { repositoryRoutes } from '../features/artifacts/index.ts';
+import { auditRoutes } from '../features/audit/index.ts';
 import { userRoutes } from '../features/accounts/index.ts';
 import { distributionRoutes } from '../features/distribution/index.ts';
 import { memberRoutes, projectRoutes } from '../features/projects/index.ts';
@@ -12,6 +13,7 @@ export const apiRoutes: Routes[] = [
   projectRoutes,
   memberRoutes,
   repositoryRoutes,
+  auditRoutes,
 ];
 
 /** Routes with paths of their own. */

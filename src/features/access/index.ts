@@ -20,7 +20,7 @@ export {
   type MissingAccess,
   type RepositoryScope,
 } from './decide.ts';
-export { findRole, ROLE_IDS, strongestRole, type Role } from './roles.ts';
+export { findRole, ROLE_IDS, roleAllows, strongestRole, type Role } from './roles.ts';
 export {
   deleteMember,
   findMember,

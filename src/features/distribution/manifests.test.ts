@@ -216,3 +216,25 @@ test('a manifest that a client has is 304', async () => {
 
   assert.deepEqual([same.statusCode, same.body, other.statusCode], [304, '', 200]);
 });
+
+test('a foreign layer that was pushed all the same belongs to its manifest', async () => {
+  const { as } = await shared();
+  const admin = as('admin');
+  const config = '{}';
+  await pushBlob(admin, 'library/foreign', config);
+  const layer = await pushBlob(admin, 'library/foreign', 'foreign');
+  const foreign = descriptorOf(
+    'foreign',
+    'application/vnd.oci.image.layer.nondistributable.v1.tar',
+  );
+
+  const pushed = await putManifest(
+    admin,
+    'library/foreign',
+    'v1',
+    imageManifest({ config, also: { layers: [foreign, foreign] } }),
+  );
+  const deleted = await admin.delete(`/v2/library/foreign/blobs/${layer}`);
+
+  assert.deepEqual([pushed.statusCode, deleted.statusCode], [201, 405]);
+});

@@ -28,6 +28,36 @@ export interface BlobDeletion {
   size_bytes: number;
 }
 
+export interface Event {
+  actor: string;
+  after: unknown | null;
+  before: unknown | null;
+  client: string;
+  occurred_at: Date;
+  project_id: number | null;
+  recorded_at: Date;
+  seq: number;
+  subject: unknown;
+  type: string;
+}
+
+export interface EventDispatcher {
+  is_only: Generated<boolean>;
+  last_seq: number;
+}
+
+export interface EventOutbox {
+  actor: string;
+  after: unknown | null;
+  before: unknown | null;
+  client: string;
+  id: Generated<number>;
+  occurred_at: Generated<Date>;
+  project_id: number | null;
+  subject: unknown;
+  type: string;
+}
+
 export interface LiveManifest {
   annotations: Generated<unknown>;
   artifact_type: string | null;
@@ -226,6 +256,9 @@ export interface DB {
   blob: Blob;
   blob_candidate: BlobCandidate;
   blob_deletion: BlobDeletion;
+  event: Event;
+  event_dispatcher: EventDispatcher;
+  event_outbox: EventOutbox;
   live_manifest: LiveManifest;
   live_project: LiveProject;
   live_repository: LiveRepository;

@@ -1,7 +1,9 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
+import { createJobMetrics, type JobMetrics } from './job-metrics.ts';
+
 /** The figures of one process. Labels are bounded: never a name, digest, user or address. */
-export interface Metrics {
+export interface Metrics extends JobMetrics {
   registry: Registry;
   requests: Counter<'method' | 'route' | 'status'>;
   requestSeconds: Histogram<'method' | 'route'>;
@@ -10,11 +12,6 @@ export interface Metrics {
   bytesSent: Counter;
   uploads: Counter<'result'>;
   signIns: Counter<'result'>;
-  gcFreed: Counter;
-  /** These three tell of the whole registry, whichever node is asked. */
-  gcReclaimable: Gauge;
-  gcWaiting: Gauge;
-  gcOldest: Gauge;
 }
 
 /** Of prom-client's own; a name that ends so is for counters alone, as promtool says. */
@@ -69,25 +66,6 @@ export function createMetrics(): Metrics {
       labelNames: ['result'],
       registers,
     }),
-    gcFreed: new Counter({
-      name: 'roadstead_gc_freed_bytes_total',
-      help: 'Bytes that were removed from the store.',
-      registers,
-    }),
-    gcReclaimable: new Gauge({
-      name: 'roadstead_gc_reclaimable_bytes',
-      help: 'Bytes of blobs that nothing refers to and that can be collected now. The same on every node.',
-      registers,
-    }),
-    gcWaiting: new Gauge({
-      name: 'roadstead_gc_waiting_bytes',
-      help: 'Bytes that were collected and wait for their removal from the store. The same on every node.',
-      registers,
-    }),
-    gcOldest: new Gauge({
-      name: 'roadstead_gc_oldest_candidate_seconds',
-      help: 'For how long the oldest candidate has been due. Far above the interval: the collector does not keep up.',
-      registers,
-    }),
+    ...createJobMetrics(registers),
   };
 }

@@ -7,6 +7,7 @@ import { digestFromBytes, digestToBytes, referrersTag, type Digest } from '../..
 import type { Descriptor, Manifest } from '../../../oci/manifest.ts';
 import type { Db } from '../../../platform/db/connect.ts';
 import { isForeignKeyViolation } from '../../../platform/db/errors.ts';
+import { emit } from '../../../platform/events/index.ts';
 import { inTransaction, retryConflicts } from '../../../platform/db/transaction.ts';
 import { lockRepository, type RepositoryKey } from './repositories.ts';
 
@@ -31,6 +32,7 @@ export interface NewManifest {
 export async function storeManifest(db: Db, push: NewManifest): Promise<void> {
   const { manifest, repository } = push;
   const required = [...new Set(manifest.requiredBlobs.map(({ digest }) => digest))];
+  const optional = manifest.layers.map(({ digest }) => digest);
   const children = manifest.children.map(({ digest }) => digestToBytes(digest));
   const subject = manifest.subject === undefined ? null : digestToBytes(manifest.subject.digest);
   const statement = sql<{ missing_blobs: Buffer[] | null; project_gone: boolean }>`
@@ -38,7 +40,7 @@ export async function storeManifest(db: Db, push: NewManifest): Promise<void> {
       ${repository.projectId}, ${repository.name}, ${digestToBytes(push.digest)}, ${manifest.kind},
       ${manifest.mediaType}, ${manifest.artifactType ?? null}, ${subject},
       ${JSON.stringify(manifest.annotations)}::jsonb, ${push.bytes}, ${required.map(digestToBytes)}::bytea[],
-      ${push.allowMissingBlobs}, ${children}::bytea[], ${manifest.children.map(describe)}::jsonb[],
+      ${optional.map(digestToBytes)}::bytea[], ${push.allowMissingBlobs}, ${children}::bytea[], ${manifest.children.map(describe)}::jsonb[],
       ${push.tags}::text[], ${push.actor}, ${push.client})`;
   try {
     const { rows } = await retryConflicts(() => statement.execute(db));
@@ -87,7 +89,7 @@ export async function deleteManifest(
     if (found === undefined) return false;
     const deletion = { deleted_at: sql<Date>`now()`, deletion_id: randomUUID() };
     // One statement: there may be more tags than a statement may have parameters.
-    await sql`
+    const { rows: tags } = await sql<{ name: string }>`
       with locked as (
         select id from tag where manifest_id = ${found.id} and deleted_at is null order by name for update
       ), gone as (
@@ -96,10 +98,17 @@ export async function deleteManifest(
         returning repository_id, name
       )
       insert into tag_history (repository_id, name, digest, previous_digest, actor, client)
-      select repository_id, name, null, ${digestToBytes(digest)}::bytea, ${actor}, ${client} from gone`.execute(
-      tx,
-    );
+      select repository_id, name, null, ${digestToBytes(digest)}::bytea, ${actor}, ${client} from gone
+      returning name`.execute(tx);
     await tx.updateTable('manifest').set(deletion).where('id', '=', found.id).execute();
+    await emit(tx, {
+      type: 'artifact.deleted',
+      projectId: key.projectId,
+      subject: { repository: key.name, digest },
+      before: { tags: tags.map(({ name }) => name) },
+      actor,
+      client,
+    });
     return true;
   });
 }

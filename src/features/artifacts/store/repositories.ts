@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 
 import type { Db } from '../../../platform/db/connect.ts';
+import { emit } from '../../../platform/events/index.ts';
 import { inTransaction } from '../../../platform/db/transaction.ts';
 
 /** A repository as a request names it. The project's id comes from the caller's rights. */
@@ -148,6 +149,13 @@ export async function deleteRepository(
         .execute();
     }
     await tx.updateTable('repository').set(deletion).where('id', '=', repositoryId).execute();
+    await emit(tx, {
+      type: 'repository.deleted',
+      projectId: key.projectId,
+      subject: { repository: key.name },
+      actor,
+      client,
+    });
     return true;
   });
 }

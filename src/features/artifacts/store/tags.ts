@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 
 import { sql } from 'kysely';
 
+import { digestFromBytes } from '../../../oci/digest.ts';
 import type { Db } from '../../../platform/db/connect.ts';
+import { emit } from '../../../platform/events/index.ts';
 import { inTransaction } from '../../../platform/db/transaction.ts';
 import { lockRepository, type RepositoryKey } from './repositories.ts';
 
@@ -36,7 +38,7 @@ export async function deleteTag(
   return inTransaction(db, async (tx) => {
     const repositoryId = await lockRepository(tx, repository, 'shared');
     if (repositoryId === undefined) return false;
-    const { rows } = await sql`
+    const { rows } = await sql<{ digest: Buffer }>`
       with gone as (
         update tag set deleted_at = now(), deletion_id = ${randomUUID()}
         where repository_id = ${repositoryId} and name = ${tag} and deleted_at is null
@@ -45,7 +47,17 @@ export async function deleteTag(
       insert into tag_history (repository_id, name, digest, previous_digest, actor, client)
       select gone.repository_id, gone.name, null, m.digest, ${actor}, ${client}
       from gone join manifest m on m.id = gone.manifest_id
-      returning id`.execute(tx);
-    return rows.length > 0;
+      returning previous_digest as digest`.execute(tx);
+    const [gone] = rows;
+    if (gone === undefined) return false;
+    await emit(tx, {
+      type: 'tag.deleted',
+      projectId: repository.projectId,
+      subject: { repository: repository.name, tag },
+      before: { digest: digestFromBytes(gone.digest) },
+      actor,
+      client,
+    });
+    return true;
   });
 }

@@ -1,0 +1,34 @@
+import type { AuditRow } from './store.ts';
+
+const OPERATIONS: Record<string, string> = {
+  pushed: 'create',
+  created: 'create',
+  member_added: 'create',
+  updated: 'update',
+  password_changed: 'update',
+  member_changed: 'update',
+  deleted: 'delete',
+  member_removed: 'delete',
+};
+
+/** How Harbor's audit log calls what an event tells of. */
+export function describeOperation({ type, before }: Pick<AuditRow, 'type' | 'before'>): {
+  operation: string;
+  resource_type: string;
+} {
+  const [noun, verb] = type.split('.') as [string, string];
+  if (type === 'tag.moved') {
+    const isNew = typeof before?.digest !== 'string';
+    return { operation: isNew ? 'create' : 'update', resource_type: 'tag' };
+  }
+  const resource_type = verb.startsWith('member_') ? 'member' : noun;
+  return { operation: OPERATIONS[verb]!, resource_type };
+}
+
+/** What it was done to: `proj/repo:tag`, `proj/repo@digest`, or the name of a repository, project or user. */
+export function describeResource({ subject }: Pick<AuditRow, 'subject'>): string {
+  const { repository, tag, digest, project, user } = subject;
+  if (tag !== undefined) return `${repository}:${tag}`;
+  if (digest !== undefined) return `${repository}@${digest}`;
+  return repository ?? (user === undefined ? project! : user);
+}

@@ -1,0 +1,41 @@
+import { sql } from 'kysely';
+
+import type { Db } from '../db/connect.ts';
+import type { EventType } from './types.ts';
+
+export interface NewEvent {
+  type: EventType;
+  projectId?: number | undefined;
+  /** What it is about, by name: it may be gone when somebody reads this. */
+  subject: Record<string, string | number>;
+  before?: object | undefined;
+  after?: object | undefined;
+  /** Who did it, and with what: the user agent. */
+  actor: string;
+  client: string;
+}
+
+/** Writes down what the transaction `tx` changes. Nobody sees it before the commit. */
+export async function emit(tx: Db, event: NewEvent): Promise<void> {
+  const json = (value: object | undefined) => (value === undefined ? null : JSON.stringify(value));
+  await sql`select emit_event(${event.type}, ${event.projectId ?? null}, ${json(event.subject)}::jsonb,
+    ${json(event.before)}::jsonb, ${json(event.after)}::jsonb, ${event.actor}, ${event.client})`.execute(
+    tx,
+  );
+}
+
+/** Moves up to `limit` committed events to the feed and answers how many. One process at a time does it. */
+export async function dispatchEvents(db: Db, limit: number): Promise<number> {
+  const { rows } = await sql<{
+    count: number;
+  }>`select dispatch_events(${limit}) as count`.execute(db);
+  return rows[0]!.count;
+}
+
+/** How long the oldest event that is not in the feed yet has waited, in seconds; 0 when there is none. */
+export async function findEventLag(db: Db): Promise<number> {
+  const { rows } = await sql<{ seconds: number }>`
+    select coalesce(extract(epoch from now() - min(occurred_at)), 0)::float8 as seconds
+    from event_outbox`.execute(db);
+  return rows[0]!.seconds;
+}

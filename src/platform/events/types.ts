@@ -1,0 +1,17 @@
+/** Everything the feed tells of, `noun.what happened to it`. */
+export type EventType =
+  | 'artifact.pushed'
+  | 'artifact.deleted'
+  | 'tag.moved'
+  | 'tag.deleted'
+  | 'repository.deleted'
+  | 'project.created'
+  | 'project.updated'
+  | 'project.deleted'
+  | 'project.member_added'
+  | 'project.member_changed'
+  | 'project.member_removed'
+  | 'user.created'
+  | 'user.updated'
+  | 'user.deleted'
+  | 'user.password_changed';

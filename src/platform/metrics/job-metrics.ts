@@ -1,0 +1,40 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+/** What the jobs worker counts. The gauges tell of the whole registry: they are the same on every node. */
+export interface JobMetrics {
+  eventLag: Gauge;
+  gcFreed: Counter;
+  gcReclaimable: Gauge;
+  gcWaiting: Gauge;
+  gcOldest: Gauge;
+}
+
+export function createJobMetrics(registers: Registry[]): JobMetrics {
+  return {
+    eventLag: new Gauge({
+      name: 'roadstead_event_lag_seconds',
+      help: 'How long the oldest event has waited for its place in the feed. The same on every node.',
+      registers,
+    }),
+    gcFreed: new Counter({
+      name: 'roadstead_gc_freed_bytes_total',
+      help: 'Bytes that were removed from the store.',
+      registers,
+    }),
+    gcReclaimable: new Gauge({
+      name: 'roadstead_gc_reclaimable_bytes',
+      help: 'Bytes of blobs that nothing refers to and that can be collected now. The same on every node.',
+      registers,
+    }),
+    gcWaiting: new Gauge({
+      name: 'roadstead_gc_waiting_bytes',
+      help: 'Bytes that were collected and wait for their removal from the store. The same on every node.',
+      registers,
+    }),
+    gcOldest: new Gauge({
+      name: 'roadstead_gc_oldest_candidate_seconds',
+      help: 'For how long the oldest candidate has been due. Far above the interval: the collector does not keep up.',
+      registers,
+    }),
+  };
+}
