@@ -14,7 +14,9 @@ export const adminResetSigningKeys: Command = {
       await migrate(db);
       await deleteSigningKeys(db);
     });
-    console.log('The keys are removed; tokens that were issued until now end.');
+    console.log(
+      'The keys are removed; tokens that were issued until now end, on running servers within a second.',
+    );
     return 0;
   },
 };

@@ -50,6 +50,8 @@ type OwnClaims = Type.Static<typeof OwnClaims>;
 
 /** What is remembered of a token that was verified. */
 interface Verified {
+  /** The key that signed it: it is worthless without. */
+  kid: string;
   /** In milliseconds since 1970. */
   expiresAt: number;
   owner: OwnClaims['user'];
@@ -78,7 +80,7 @@ export function createBearerTokens(
 ): BearerTokens {
   const remembered = new LruMap<string, Verified>(MAX_REMEMBERED);
 
-  async function readClaims(token: string): Promise<JWTPayload & OwnClaims> {
+  async function readToken(token: string): Promise<Verified> {
     const { kid, alg, typ, crit, jwk, x5c, jku, x5u } = readHeader(token);
     if (alg !== 'ES256' || typ !== 'JWT' || kid === undefined || crit !== undefined) {
       throw invalid();
@@ -99,12 +101,12 @@ export function createBearerTokens(
       currentDate: clock.now(),
     });
     if (!checkClaims.Check(payload)) throw invalid();
-    return payload;
+    return toVerified(kid, payload);
   }
 
   async function verifyAfresh(token: string): Promise<Verified> {
     try {
-      const verified = toVerified(await readClaims(token));
+      const verified = await readToken(token);
       if (token.length <= MAX_REMEMBERED_LENGTH) remembered.set(token, verified);
       return verified;
     } catch (cause) {
@@ -112,12 +114,11 @@ export function createBearerTokens(
     }
   }
 
-  /** Verified once, and remembered until it expires. */
-  function findRemembered(token: string): Verified | undefined {
+  /** Verified once, and remembered until it expires or its key is gone. */
+  async function findRemembered(token: string): Promise<Verified | undefined> {
     const verified = remembered.get(token);
-    return verified !== undefined && verified.expiresAt > clock.now().getTime()
-      ? verified
-      : undefined;
+    if (verified === undefined || verified.expiresAt <= clock.now().getTime()) return undefined;
+    return (await keys.find(verified.kid)) && verified;
   }
 
   return {
@@ -138,7 +139,7 @@ export function createBearerTokens(
     },
 
     async verify(token) {
-      const { owner: claim, rights } = findRemembered(token) ?? (await verifyAfresh(token));
+      const { owner: claim, rights } = (await findRemembered(token)) ?? (await verifyAfresh(token));
       if (claim === undefined) return rights;
       const user = await findOwner(claim.id);
       if (user === undefined || !isOfOwner(claim, user)) throw invalid();
@@ -190,13 +191,14 @@ function toClaims({ user, ...caller }: Caller): OwnClaims {
   };
 }
 
-function toVerified({ exp, user, access, catalog }: JWTPayload & OwnClaims): Verified {
+function toVerified(kid: string, { exp, user, access, catalog }: JWTPayload & OwnClaims): Verified {
   const grants = access.map(({ name, project_id, actions }) => ({
     repository: name,
     projectId: project_id,
     actions: actions as RepositoryGrant['actions'],
   }));
   return {
+    kid,
     expiresAt: exp! * 1000,
     owner: user,
     rights: { grants, mayListCatalog: catalog === true },

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 
 import { decodeProtectedHeader } from 'jose';
 
@@ -7,8 +7,11 @@ import { bearer, fetchToken } from '../../../test/harness/tokens.ts';
 import { startApp, type TestApp } from '../../../test/harness.ts';
 import { clock } from '../../lib/clock.ts';
 import { Secret } from '../../lib/secret.ts';
-import { createSecretBox } from '../../platform/secret-box.ts';
+import type { Lookups } from '../../platform/db/lookups.ts';
+import { createSecretBox, WrongKeyError } from '../../platform/secret-box.ts';
+import { requireMatchingKey } from './secret-check.ts';
 import { createSigningKeys } from './signing-keys.ts';
+import { deleteSigningKeys } from './store.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -24,6 +27,12 @@ async function age({ platform: { db } }: TestApp, milliseconds: number): Promise
       .where('kid', '=', key.kid)
       .execute();
   }
+}
+
+/** Keys are read again after a second. */
+function waitSecond(t: TestContext): void {
+  const later = new Date(clock.now().getTime() + 1001);
+  t.mock.method(clock, 'now', () => later);
 }
 
 const countKeys = async ({ platform: { db } }: TestApp) =>
@@ -61,8 +70,7 @@ test('a new key takes over after its time, and tokens of the old one stay good',
   await fetchToken(two, 'admin');
 
   await age(one, 30 * DAY_MS + 1000);
-  const later = new Date(clock.now().getTime() + 61_000); // keys are read again after a minute
-  t.mock.method(clock, 'now', () => later);
+  waitSecond(t);
   const fresh = await fetchToken(one, 'admin');
   const freshOfTwo = await fetchToken(two, 'admin');
 
@@ -98,45 +106,97 @@ test('an expired key verifies nothing and is removed', async (t) => {
   assert.equal(await countKeys(one), 1);
 });
 
-/** The platform, and how often its table of keys was read. */
-function countReads({ platform }: TestApp) {
-  let reads = 0;
+test('tokens end on every node when the keys are removed, and good ones are issued', async (t) => {
+  const one = await startApp(t);
+  const two = await startApp(t, { besides: one });
+  const old = await fetchToken(one, 'admin');
+  for (const node of [one, two]) assert.equal(await mayEnter(node, old), true);
+
+  await deleteSigningKeys(one.platform.db);
+  waitSecond(t);
+
+  for (const node of [one, two]) assert.equal(await mayEnter(node, old), false);
+  const fresh = [await fetchToken(one, 'admin'), await fetchToken(two, 'admin')];
+  for (const node of [one, two]) {
+    for (const token of fresh) assert.equal(await mayEnter(node, token), true);
+  }
+});
+
+test('a node whose clock is wrong by weeks makes no keys, and locks no table', async (t) => {
+  const one = await startApp(t);
+  await fetchToken(one, 'admin');
+  const { created_at } = await one.platform.db
+    .selectFrom('signing_key')
+    .select('created_at')
+    .executeTakeFirstOrThrow();
+  const locks = countCalls(one, 'transaction');
+
+  const later = new Date(created_at.getTime() + 31 * DAY_MS);
+  t.mock.method(clock, 'now', () => later);
+  await createSigningKeys(locks.platform).current();
+
+  assert.equal(locks.count(), 0);
+  assert.equal(await countKeys(one), 1);
+});
+
+/** The platform, and how often this of its database was used. */
+function countCalls({ platform }: TestApp, member: 'transaction') {
+  let count = 0;
   const db = new Proxy(platform.db, {
     get(target, name) {
-      if (name === 'selectFrom') reads += 1;
+      if (name === member) count += 1;
       const value: unknown = Reflect.get(target, name);
       return typeof value === 'function' ? value.bind(target) : value;
     },
   });
-  return { platform: { ...platform, db }, reads: () => reads };
+  return { platform: { ...platform, db }, count: () => count };
 }
 
-test('all who want keys at once share one read', async (t) => {
-  const started = await startApp(t);
-  const { kid } = await createSigningKeys(started.platform).current();
-  const { platform, reads } = countReads(started);
-  const keys = createSigningKeys(platform);
+test('all who want keys in the same second share two look-ups', async (t) => {
+  const { platform } = await startApp(t);
+  let lookups = 0;
+  const counted: Lookups = {
+    ...platform.lookups,
+    batch: (statement) => (key) => {
+      lookups += 1;
+      return platform.lookups.batch<typeof key, never>(statement)(key);
+    },
+  };
+  const { kid } = await createSigningKeys(platform).current();
+  const keys = createSigningKeys({ ...platform, lookups: counted });
 
-  const found = await Promise.all(Array.from({ length: 50 }, () => keys.find(kid)));
+  const all = Array.from({ length: 50 }, () => Promise.all([keys.find(kid), keys.current()]));
+  const found = await Promise.all(all);
 
-  assert.equal(reads(), 1);
-  assert.ok(found.every((key) => key !== undefined));
+  assert.equal(lookups, 2);
+  assert.ok(found.every(([verify, current]) => verify !== undefined && current.kid === kid));
 });
 
-test('a flood of unknown keys reads the database at most ten times a second', async (t) => {
-  const started = await startApp(t);
-  await createSigningKeys(started.platform).current();
-  const { platform, reads } = countReads(started);
-  const keys = createSigningKeys(platform);
-  await keys.current();
-  const begin = performance.now();
+test('of two nodes with different secret keys on a new database, one may start', async (t) => {
+  const { platform } = await startApp(t);
+  const boxes = ['one', 'two'].map((word) => createSecretBox(new Secret(`${word} secret key`)));
 
-  for (let wave = 0; wave < 3; wave += 1) {
-    await Promise.all(Array.from({ length: 50 }, (_, i) => keys.find(`unknown ${wave} ${i}`)));
-  }
+  const starts = await Promise.allSettled(boxes.map((box) => requireMatchingKey(platform.db, box)));
+  const again = await Promise.allSettled(boxes.map((box) => requireMatchingKey(platform.db, box)));
 
-  assert.equal(reads(), 1 + 3);
-  assert.ok(performance.now() - begin > 250);
+  assert.deepEqual(starts.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
+  assert.deepEqual(
+    again.map(({ status }) => status),
+    starts.map(({ status }) => status),
+  );
+  const { reason } = starts.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
+  assert.ok(reason instanceof WrongKeyError);
+});
+
+test('a secret key is refused where keys were sealed with another, and nothing said so yet', async (t) => {
+  const { platform } = await startApp(t);
+  await createSigningKeys(platform).current();
+  const other = createSecretBox(new Secret('another secret key'));
+
+  await assert.rejects(requireMatchingKey(platform.db, other), WrongKeyError);
+  await requireMatchingKey(platform.db, platform.secretBox);
+  await deleteSigningKeys(platform.db);
+  await requireMatchingKey(platform.db, other);
 });
 
 test('a private key is sealed in the database, and another secret_key says so', async (t) => {

@@ -1,21 +1,19 @@
 import { createPrivateKey, generateKeyPair, type KeyObject } from 'node:crypto';
-import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 import { calculateJwkThumbprint, importJWK, type CryptoKey, type JWK } from 'jose';
 
-import { clock } from '../../lib/clock.ts';
-import type { Db } from '../../platform/db/connect.ts';
+import { remember } from '../../lib/remember.ts';
 import type { Platform } from '../../platform/index.ts';
 import type { SecretBox } from '../../platform/secret-box.ts';
 import * as store from './store.ts';
 
 const SECONDS_PER_DAY = 86_400;
 const PURPOSE = 'token signing key';
-/** How long the keys of the database are trusted before they are read again. */
-const FRESH_MS = 60_000;
-/** Tokens with unknown keys make us read again, all that wait together, and not more often than this. */
-const READ_AGAIN_MS = 100;
+/** A key that was removed signs and verifies nothing after this, on any node. */
+const FRESH = { ms: 1000, maxEntries: 1000 };
+/** A key verifies for longer than the last token that it signed is valid. */
+const OVERLAP_SECONDS = 120;
 
 export interface SigningKeys {
   /** The key that signs now. Makes the first one, and the next one when its time has come. */
@@ -24,108 +22,40 @@ export interface SigningKeys {
   find(kid: string): Promise<CryptoKey | Uint8Array | undefined>;
 }
 
-interface KnownKey {
-  kid: string;
-  createdAt: number;
-  verify: CryptoKey | Uint8Array;
-  sealed: Buffer;
-  sign?: KeyObject;
-}
-
 /** The keys of all nodes, kept in the database, private parts encrypted. */
 export function createSigningKeys({
   db,
+  lookups,
   config,
   secretBox,
-}: Pick<Platform, 'db' | 'config' | 'secretBox'>): SigningKeys {
-  const { read, known, readAgain } = shareReads(() => readKeys(db));
-  const lifetimeSeconds = config.tokens.key_lifetime_days * SECONDS_PER_DAY;
-  let making: Promise<KnownKey[]> | undefined;
-
-  async function addKey(): Promise<KnownKey[]> {
+}: Pick<Platform, 'db' | 'lookups' | 'config' | 'secretBox'>): SigningKeys {
+  async function addKey(lifetimeSeconds: number): Promise<store.NewestKey> {
     await store.addSigningKey(db, await makeKey(secretBox), {
       lifetimeSeconds,
-      overlapSeconds: 2 * config.tokens.lifetime_seconds + 2 * (FRESH_MS / 1000),
+      overlapSeconds: 2 * config.tokens.lifetime_seconds + OVERLAP_SECONDS,
     });
-    return read();
+    return (await store.findNewestKey(lookups, lifetimeSeconds))!;
   }
 
-  const isDue = (newest: KnownKey | undefined) =>
-    newest === undefined || newest.createdAt < clock.now().getTime() - lifetimeSeconds * 1000;
+  const findCurrent = remember(async (lifetimeSeconds: number) => {
+    const newest = await store.findNewestKey(lookups, lifetimeSeconds);
+    const isUsable = newest !== undefined && !newest.is_due;
+    const { kid, private_key } = isUsable ? newest : await addKey(lifetimeSeconds);
+    return { kid, key: openKey(secretBox, private_key) };
+  }, FRESH);
 
   return {
-    async current() {
-      let [newest] = await known();
-      if (isDue(newest)) {
-        making ??= addKey().finally(() => (making = undefined));
-        [newest] = await making;
-      }
-      const { kid, sealed } = newest!;
-      newest!.sign ??= openKey(secretBox, sealed);
-      return { kid, key: newest!.sign };
-    },
+    current: () => findCurrent(config.tokens.key_lifetime_days * SECONDS_PER_DAY),
 
-    async find(kid) {
-      const find = (keys: KnownKey[]) => keys.find((key) => key.kid === kid)?.verify;
-      return find(await known()) ?? find(await readAgain());
-    },
+    find: remember(async (kid: string) => {
+      const jwk = await store.findPublicKey(lookups, kid);
+      return jwk && importJWK(jwk, 'ES256');
+    }, FRESH),
   };
 }
 
-/** Reads that all who want the keys in the same moment share. */
-function shareReads(readKeys: () => Promise<KnownKey[]>) {
-  let latest: Promise<KnownKey[]> | undefined;
-  let readAt = 0;
-  let next: Promise<KnownKey[]> | undefined;
-
-  const age = () => clock.now().getTime() - readAt;
-
-  function read(): Promise<KnownKey[]> {
-    readAt = clock.now().getTime();
-    const reading = readKeys();
-    latest = reading;
-    reading.catch(() => (latest = undefined));
-    return reading;
-  }
-
-  return {
-    read,
-
-    /** As they were a minute ago at most. */
-    known: () => (latest === undefined || age() > FRESH_MS ? read() : latest),
-
-    /** As they are after this call. All who call before it begins share one read. */
-    readAgain(): Promise<KnownKey[]> {
-      const pauseMs = Math.min(READ_AGAIN_MS - age(), READ_AGAIN_MS);
-      next ??= setTimeout(pauseMs).then(() => {
-        next = undefined;
-        return read();
-      });
-      return next;
-    },
-  };
-}
-
-async function readKeys(db: Db): Promise<KnownKey[]> {
-  const rows = await store.listSigningKeys(db);
-  return Promise.all(
-    rows.map(async (row) => ({
-      kid: row.kid,
-      createdAt: row.created_at.getTime(),
-      verify: await importJWK(row.public_jwk as JWK, 'ES256'),
-      sealed: row.private_key,
-    })),
-  );
-}
-
-const openKey = (secretBox: SecretBox, sealed: Buffer): KeyObject =>
+export const openKey = (secretBox: SecretBox, sealed: Buffer): KeyObject =>
   createPrivateKey({ key: secretBox.open(sealed, PURPOSE), format: 'der', type: 'pkcs8' });
-
-/** Fails when the key that signs now was sealed with another `secret_key`: no token could be issued. */
-export async function requireReadableKeys(db: Db, secretBox: SecretBox): Promise<void> {
-  const [newest] = await store.listSigningKeys(db);
-  if (newest !== undefined) openKey(secretBox, newest.private_key);
-}
 
 async function makeKey(secretBox: SecretBox) {
   const { privateKey, publicKey } = await promisify(generateKeyPair)('ec', { namedCurve: 'P-256' });

@@ -1,24 +1,68 @@
 import { sql } from 'kysely';
 
+import type { BatchedStatement } from '../../platform/db/batched-query.ts';
 import type { Db } from '../../platform/db/connect.ts';
+import type { Lookups } from '../../platform/db/lookups.ts';
 
-export interface SigningKeyRow {
+export interface NewestKey {
   kid: string;
-  public_jwk: unknown;
   private_key: Buffer;
-  created_at: Date;
-  expires_at: Date;
+  /** Whether its time to sign is over. PostgreSQL's clock says it for all nodes. */
+  is_due: boolean;
 }
 
-/** Keys that still verify, the newest first. */
-export async function listSigningKeys(db: Db): Promise<SigningKeyRow[]> {
-  return db
+const NEWEST_KEY: BatchedStatement<number> = {
+  name: 'newest_key',
+  text: `select wanted.position::int as position, k.kid, k.private_key,
+      k.created_at <= now() - make_interval(secs => wanted.lifetime) as is_due
+    from unnest($1::int[]) with ordinality as wanted (lifetime, position)
+    cross join lateral (
+      select * from signing_key where expires_at > now() order by created_at desc, kid limit 1
+    ) k`,
+  toColumns: (lifetimes) => [lifetimes],
+};
+
+/** The newest key that verifies; it is due when it is older than `lifetimeSeconds`. */
+export async function findNewestKey(
+  lookups: Lookups,
+  lifetimeSeconds: number,
+): Promise<NewestKey | undefined> {
+  return lookups.batch<number, NewestKey>(NEWEST_KEY)(lifetimeSeconds);
+}
+
+const PUBLIC_KEY: BatchedStatement<string> = {
+  name: 'public_key',
+  text: `select wanted.position::int as position, k.public_jwk
+    from unnest($1::text[]) with ordinality as wanted (kid, position)
+    join signing_key k on k.kid = wanted.kid and k.expires_at > now()`,
+  toColumns: (kids) => [kids],
+};
+
+/** The public part of a key that verifies. */
+export async function findPublicKey(lookups: Lookups, kid: string): Promise<object | undefined> {
+  if (kid.includes('\0')) return undefined; // no text of PostgreSQL holds it
+  const row = await lookups.batch<string, { public_jwk: object }>(PUBLIC_KEY)(kid);
+  return row?.public_jwk;
+}
+
+/** The private part, sealed, of the newest key that verifies. */
+export async function findNewestPrivateKey(db: Db): Promise<Buffer | undefined> {
+  const row = await db
     .selectFrom('signing_key')
-    .selectAll()
+    .select('private_key')
     .where('expires_at', '>', sql<Date>`now()`)
     .orderBy('created_at', 'desc')
-    .orderBy('kid')
-    .execute();
+    .executeTakeFirst();
+  return row?.private_key;
+}
+
+/** What the first node sealed; `sealed` if this is the first. */
+export async function keepSecretCheck(db: Db, sealed: Buffer): Promise<Buffer> {
+  await sql`insert into secret_check (sealed) values (${sealed}) on conflict do nothing`.execute(
+    db,
+  );
+  const row = await db.selectFrom('secret_check').select('sealed').executeTakeFirstOrThrow();
+  return row.sealed;
 }
 
 /**
@@ -43,9 +87,9 @@ export async function addSigningKey(
   });
 }
 
-/** Ends all bearer tokens; the next one that is asked for makes a new key. */
+/** Ends all bearer tokens; the next one that is asked for makes a new key, and another secret key may seal it. */
 export async function deleteSigningKeys(db: Db): Promise<void> {
-  await db.deleteFrom('signing_key').execute();
+  await sql`with keys as (delete from signing_key) delete from secret_check`.execute(db);
 }
 
 /** Of one user: each sign-in makes one, and nobody says when it is not needed any more. */

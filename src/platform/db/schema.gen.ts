@@ -189,6 +189,11 @@ export interface RepositoryBlob {
   touched_at: Generated<Date>;
 }
 
+export interface SecretCheck {
+  is_only: Generated<boolean>;
+  sealed: Buffer;
+}
+
 export interface SignInFailure {
   blocked_until: Date;
   failed_at: Date;
@@ -274,6 +279,7 @@ export interface DB {
   refresh_token: RefreshToken;
   repository: Repository;
   repository_blob: RepositoryBlob;
+  secret_check: SecretCheck;
   sign_in_failure: SignInFailure;
   signing_key: SigningKey;
   tag: Tag;

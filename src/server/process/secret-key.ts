@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { requireReadableKeys } from '../../features/tokens/index.ts';
+import { requireMatchingKey } from '../../features/tokens/index.ts';
 import { Secret } from '../../lib/secret.ts';
 import { createPrivateFile } from '../../lib/write-private-file.ts';
 import { ConfigError, type Config } from '../../platform/config/index.ts';
@@ -22,7 +22,7 @@ const keyFile = (data: string) => join(data, 'secret.key');
 /** Refuses a key that is not the one with which the secrets in the database were encrypted. */
 export async function requireSecretKey(db: Db, config: Config, key: Secret): Promise<void> {
   try {
-    await requireReadableKeys(db, createSecretBox(key));
+    await requireMatchingKey(db, createSecretBox(key));
   } catch (cause) {
     if (!(cause instanceof WrongKeyError)) throw cause;
     const file = keyFile(config.data);
