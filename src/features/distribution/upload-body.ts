@@ -40,9 +40,7 @@ export async function receiveBody(
       limits.signal.throwIfAborted();
       const chunk = next.value;
       requireRoom(receivedBytes + chunk.byteLength, limits);
-      const written = writer.write(chunk);
-      live?.hash.update(chunk);
-      await written;
+      await Promise.all([writer.write(chunk), live?.hash.update(chunk)]);
       receivedBytes += chunk.byteLength;
       if (live !== undefined) live.offsetBytes += chunk.byteLength;
     }

@@ -3,7 +3,6 @@ import type { Readable } from 'node:stream';
 import { Refusal } from '../../lib/errors.ts';
 import { digestAlgorithm, type Digest } from '../../oci/digest.ts';
 import type { ByteRange } from '../../oci/http-range.ts';
-import { digestStoredBytes } from './live-hash.ts';
 import * as store from './store.ts';
 import { blobTooLarge, receiveBody } from './upload-body.ts';
 import { discardUpload, removeLeftBytes } from './upload-bytes.ts';
@@ -49,7 +48,11 @@ export async function finishUpload(
       throw connectionBroken(failure);
     }
     const { location, live } = claimed;
-    const actual = await digestStoredBytes(deps.storage, { location, sizeBytes, algorithm }, live);
+    const actual = await deps.liveHashes.digestStored(
+      deps.storage,
+      { location, sizeBytes, algorithm },
+      live,
+    );
     if (actual !== digest) {
       await discardUpload(deps, claimed);
       throw new Refusal('DIGEST_INVALID', `the bytes have the digest ${actual}, not ${digest}`);
@@ -90,7 +93,7 @@ async function writeChunk(
 async function commit({ db, liveHashes }: UploadDeps, upload: ClaimedUpload, sizeBytes: number) {
   if (!(await store.commitOffset(db, upload, sizeBytes))) throw outOfOrder(upload);
   upload.offset_bytes = sizeBytes;
-  if (upload.live !== undefined) liveHashes.keep(upload.id, upload.live);
+  if (upload.live !== undefined) await liveHashes.keep(upload.id, upload.live);
 }
 
 async function commitUpload(

@@ -124,3 +124,27 @@ for (const method of ['sync', 'datasync'] as const) {
     await writer.close();
   });
 }
+
+test('a large file is synced while it comes, and a failure then is not forgotten', async (t) => {
+  const storage = await prepareStorage(t);
+  const methods = await findHandleMethods();
+  let synced = 0;
+  t.mock.method(methods, 'datasync', async () => {
+    if (++synced === 2) throw new Error('the disk is broken');
+  });
+  const writeLarge = async (sizeMib: number) => {
+    const writer = await storage.openWriter(storage.newLocation(), 0);
+    try {
+      for (let n = 0; n < sizeMib; n++) await writer.write(Buffer.alloc(1024 * 1024));
+      await writer.sync();
+    } finally {
+      await writer.close();
+    }
+  };
+
+  await assert.rejects(writeLarge(70), /the disk is broken/);
+  synced = 2;
+  await writeLarge(70);
+
+  assert.equal(synced, 2 + 3);
+});

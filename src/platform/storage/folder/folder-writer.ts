@@ -9,6 +9,9 @@ const FLUSH_BYTES = 1024 * 1024;
 /** However small: a million chunks of one byte would cost far more memory than their bytes. */
 const FLUSH_CHUNKS = 1024;
 
+/** The disk gets a large file in such parts while the rest of it comes, so that little is left at its end. */
+const EARLY_SYNC_BYTES = 32 * 1024 * 1024;
+
 /** Makes new names in a folder durable. */
 export async function syncFolder(path: string): Promise<void> {
   const handle = await open(path, 'r');
@@ -40,6 +43,8 @@ export class FolderWriter implements BlobWriter {
   #gathered: Uint8Array[] = [];
   #gatheredBytes = 0;
   #flushing: Promise<void> = Promise.resolve();
+  #unsyncedBytes = 0;
+  #syncing: Promise<void> = Promise.resolve();
 
   constructor({ handle, path, sizeBytes, isNew, isCut }: OpenFile) {
     this.#handle = handle;
@@ -63,6 +68,7 @@ export class FolderWriter implements BlobWriter {
   async sync(): Promise<void> {
     await this.#flushing;
     await this.#flush();
+    await this.#syncing; // the kernel tells of a failure only once, perhaps here
     if (!this.#isFileDurable) await this.#handle.datasync().catch(explain);
     this.#isFileDurable = true;
     if (!this.#isEntryDurable) await syncFolder(dirname(this.#path));
@@ -71,7 +77,7 @@ export class FolderWriter implements BlobWriter {
   }
 
   async close(): Promise<void> {
-    await this.#flushing.catch(() => {});
+    await Promise.allSettled([this.#flushing, this.#syncing]);
     try {
       // Bytes of a write that failed would only keep a full disk full.
       if (this.#position > this.#synced) await this.#handle.truncate(this.#synced);
@@ -89,9 +95,15 @@ export class FolderWriter implements BlobWriter {
     while (left > 0) {
       const { bytesWritten } = await this.#handle.writev(chunks, this.#position).catch(explain);
       this.#position += bytesWritten;
+      this.#unsyncedBytes += bytesWritten;
       left -= bytesWritten;
       if (left > 0) chunks = dropBytes(chunks, bytesWritten);
     }
+    if (this.#unsyncedBytes < EARLY_SYNC_BYTES) return;
+    await this.#syncing;
+    this.#unsyncedBytes = 0;
+    this.#syncing = this.#handle.datasync().catch(explain);
+    this.#syncing.catch(() => {}); // whoever awaits it next gets the error
   }
 }
 
