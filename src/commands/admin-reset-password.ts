@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 
 import {
   findUserByName,
@@ -6,10 +6,11 @@ import {
   hashPassword,
   updatePassword,
 } from '../features/accounts/index.ts';
-import { writePrivateFile } from '../lib/write-private-file.ts';
+import { describeError } from '../lib/describe-error.ts';
+import { replaceFile, writePrivateFile } from '../lib/write-private-file.ts';
 import { readConfig, toConfig, type Config } from '../platform/config/index.ts';
 import type { Db } from '../platform/db/connect.ts';
-import { isUndefinedTable } from '../platform/db/errors.ts';
+import { isDatabaseUnavailable, isUndefinedTable } from '../platform/db/errors.ts';
 import { checkConfig } from '../server/process/check-config.ts';
 import { ADMIN, passwordFile } from '../server/process/first-password.ts';
 import { makeDataFolder } from '../server/process/primary.ts';
@@ -28,16 +29,15 @@ export const adminResetPassword: Command = {
     const password = given ?? generatePassword();
     const hash = await hashPassword(password);
     const file = passwordFile(config);
+    const beside = `${file}.new`;
     await withDatabase(config, async (db) => {
       const admin = await findAdmin(db);
-      await db.transaction().execute(async (tx) => {
-        await updatePassword(tx, admin.id, hash);
-        // Before the commit: a password that is written nowhere must not be in force.
-        if (given === undefined) writePasswordFile(config, file, password);
-      });
+      // Before it is in force: a password that is written nowhere would lock everybody out.
+      if (given === undefined) writeBeside(config, beside, password);
+      await attempt(() => updatePassword(db, admin.id, hash), beside);
     });
     if (given === undefined) {
-      console.log(`admin has the password ${password} now (also in ${file}).`);
+      console.log(`admin has the password ${password} now (also in ${replace(file, beside)}).`);
     } else {
       rmSync(file, { force: true }); // what it holds is not the password any more
       console.log('admin has the password of the configuration now.');
@@ -46,13 +46,39 @@ export const adminResetPassword: Command = {
   },
 };
 
-function writePasswordFile(config: Config, file: string, password: string): void {
+function writeBeside(config: Config, beside: string, password: string): void {
   try {
     makeDataFolder(config);
-    writePrivateFile(file, `${password}\n`);
+    writePrivateFile(beside, `${password}\n`);
   } catch (cause) {
-    const reason = (cause as Error).message;
-    throw new Error(`the password is as before: ${file} can't be written (${reason})`, { cause });
+    throw new Error(
+      `the password is as before: ${beside} can't be written (${describeError(cause)})`,
+      { cause },
+    );
+  }
+}
+
+async function attempt(update: () => Promise<void>, beside: string): Promise<void> {
+  try {
+    await update();
+  } catch (cause) {
+    const reason = describeError(cause);
+    if (isDatabaseUnavailable(cause)) {
+      const newOne = existsSync(beside) ? `what is in ${beside}` : 'that of the configuration';
+      throw new Error(`admin has the old password still, or ${newOne}: ${reason}`, { cause });
+    }
+    rmSync(beside, { force: true });
+    throw new Error(`the password is as before: ${reason}`, { cause });
+  }
+}
+
+/** Answers where the new password is. */
+function replace(file: string, beside: string): string {
+  try {
+    replaceFile(file, beside);
+    return file;
+  } catch (cause) {
+    return `${beside}, because ${file} can't be replaced: ${describeError(cause)}`;
   }
 }
 

@@ -5,11 +5,16 @@ import { dirname } from 'node:path';
 export function writePrivateFile(file: string, text: string): void {
   const partial = writePartial(file, text);
   try {
-    renameSync(partial, file);
+    replaceFile(file, partial);
   } catch (cause) {
     rmSync(partial, { force: true });
     throw cause;
   }
+}
+
+/** Puts another file of the same folder in the place of this one, durably. */
+export function replaceFile(file: string, other: string): void {
+  renameSync(other, file);
   syncFolderOf(file);
 }
 

@@ -40,20 +40,37 @@ test('admin reset-password works while the server runs and when it is stopped', 
 
 test('admin reset-password changes nothing when it can not write the password down', async (t) => {
   const server = await startServer(t, { env: { ROADSTEAD_ADMIN_PASSWORD: ADMIN_PASSWORD } });
-  mkdirSync(join(server.data, 'admin-password', 'in the way'), { recursive: true });
+  mkdirSync(join(server.data, 'admin-password.new', 'in the way'), { recursive: true });
 
   const failed = await runToEnd(t, ['admin', 'reset-password'], {
     env: { ROADSTEAD_DATA: server.data },
   });
 
   assert.equal(failed.code, 1);
-  assert.match(failed.stderr, /^roadstead: the password is as before: .*admin-password can't be/);
+  assert.match(
+    failed.stderr,
+    /^roadstead: the password is as before: .*admin-password\.new can't be/,
+  );
   assert.equal(failed.stdout, '');
   assert.equal(await signIn(server.url, ADMIN_PASSWORD), 200);
   assert.deepEqual(
     readdirSync(server.data).filter((name) => name.includes('partial')),
     [],
   );
+});
+
+test('admin reset-password says where the password is when its file can not be replaced', async (t) => {
+  const server = await startServer(t, { env: { ROADSTEAD_ADMIN_PASSWORD: ADMIN_PASSWORD } });
+  mkdirSync(join(server.data, 'admin-password', 'in the way'), { recursive: true });
+
+  const done = await runToEnd(t, ['admin', 'reset-password'], {
+    env: { ROADSTEAD_DATA: server.data },
+  });
+
+  assert.equal(done.code, 0, done.stderr);
+  assert.match(done.stdout, /also in \S+admin-password\.new, because .* can't be replaced/);
+  const made = readFileSync(join(server.data, 'admin-password.new'), 'utf8').trim();
+  assert.equal(await signIn(server.url, made), 200);
 });
 
 test('admin reset-password before the first start, or to a weak password, says what is wrong', async (t) => {

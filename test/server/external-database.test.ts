@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -48,6 +48,36 @@ test('two nodes that start together on an empty database share it, and none is e
   const digest = await pushBlob(one.url, 1000);
   await verify(two.url, 'blobs', digest);
   assert.deepEqual([await stopServer(one), await stopServer(two)], [0, 0]);
+});
+
+test('admin reset-password that the database refuses leaves the password and its file as they were', async (t) => {
+  const postgres = await startExternalPostgres(t);
+  const data = join(temporaryFolder(t), 'data');
+  const env = { DATABASE_URL: postgres.url(), ROADSTEAD_DATA: data };
+  const server = await startServer(t, { data, env: { DATABASE_URL: postgres.url() } });
+  const read = () => readFileSync(join(data, 'admin-password'), 'utf8');
+  const before = read();
+  await postgres.query(`create function fail() returns trigger language plpgsql
+    as 'begin raise ''out of luck''; end'`);
+  await postgres.query(`create constraint trigger fail after update on user_account
+    deferrable initially deferred for each row execute function fail()`);
+
+  const refused = await runToEnd(t, ['admin', 'reset-password'], { env });
+
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /^roadstead: the password is as before: out of luck/);
+  assert.equal(read(), before);
+  assert.equal(await signIn(server.url, before.trim()), 200);
+
+  await postgres.query('drop trigger fail on user_account');
+  const done = await runToEnd(t, ['admin', 'reset-password'], { env });
+
+  assert.equal(done.code, 0, done.stderr);
+  assert.equal(await signIn(server.url, read().trim()), 200);
+  assert.deepEqual(
+    readdirSync(data).filter((name) => name.includes('.new')),
+    [],
+  );
 });
 
 test('a database of a newer version, or one that refuses, is named without its password', async (t) => {
