@@ -33,17 +33,19 @@ export function readSqlFunctions(tree: Tree): Functions {
 /** The tables that `text` writes to. The text may be the mere name of a function: `fn('push_manifest', […])`. */
 export function listSqlWrites(text: string, functions: Functions): string[] {
   const sql = withoutComments(text);
-  return [...directWrites(sql), ...calledBy(sql, functions).flatMap(({ tables }) => tables)];
+  return [...directWrites(sql), ...calledIn(sql, functions, new Set())];
 }
 
-/** The functions that `sql` calls, and those that these call. */
-function calledBy(sql: string, functions: Functions, seen = new Set<string>()) {
-  for (const [called, { text }] of functions) {
-    if (seen.has(called) || !new RegExp(String.raw`\b${called}"?\s*(?:\(|$)`).test(sql)) continue;
+/**
+ * The tables of the functions that `sql` calls. A function that writes a room's table is that room's: it may call
+ * another room's function, as code calls through a door. What only calls writes what it calls.
+ */
+function calledIn(sql: string, functions: Functions, seen: Set<string>): string[] {
+  return [...functions].flatMap(([called, { text, tables }]) => {
+    if (seen.has(called) || !new RegExp(String.raw`\b${called}"?\s*(?:\(|$)`).test(sql)) return [];
     seen.add(called);
-    calledBy(text, functions, seen);
-  }
-  return [...seen].map((called) => functions.get(called)!);
+    return tables.length > 0 ? tables : calledIn(text, functions, seen);
+  });
 }
 
 const directWrites = (sql: string) =>

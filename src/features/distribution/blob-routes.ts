@@ -16,7 +16,7 @@ interface Params {
 
 /** Configs, charts, signatures: as large as they get, and what a process keeps of them. */
 const SMALL_BLOB_BYTES = 64 * 1024;
-const KEPT_BYTES = 24 * 1024 * 1024;
+const KEPT_BYTES = 8 * 1024 * 1024;
 
 /** OCI 1.1 §pulling-blobs and §deleting-blobs. */
 export const blobRoutes: Routes = (app, { db, lookups, storage, metrics }) => {

@@ -24,7 +24,7 @@ interface Params {
 }
 
 /** What a process keeps of the manifests it served. */
-const KEPT_BYTES = 24 * 1024 * 1024;
+const KEPT_BYTES = 8 * 1024 * 1024;
 
 const PushQuery = Type.Object({
   tag: Type.Optional(Type.Union([Type.String(), Type.Array(Type.String())])),

@@ -80,7 +80,7 @@ export const ConfigSchema = group('Configuration of `roadstead server`', {
   database: group('Connections to PostgreSQL.', {
     pool_size: Type.Integer({
       description: 'Connections of each worker process.',
-      default: 10,
+      default: 6,
       minimum: 1,
       maximum: 1000,
     }),

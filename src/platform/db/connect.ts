@@ -46,7 +46,7 @@ export function openPool(address: DatabaseAddress, options: PoolOptions): pg.Poo
     max: options.poolSize,
     application_name: options.applicationName,
     connectionTimeoutMillis: 10_000,
-    idleTimeoutMillis: 60_000,
+    idleTimeoutMillis: 10_000,
   });
   // A connection that breaks in a statement fails the statement; unheard, its event would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));

@@ -1,5 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
+import { getCompileCacheDir } from 'node:module';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import type { Log } from '../../platform/log/index.ts';
@@ -12,6 +14,13 @@ const EARLY_MS = 5000;
 const PAUSE_MS = 2000;
 /** What a worker may take beyond the time that its requests have, before it is killed. */
 const GRACE_MS = 5000;
+
+/**
+ * Less room for new objects, and a limit that makes V8 look for garbage before it grows. Together with fewer arenas of
+ * malloc (below) a worker takes half the memory under load. With 4 MB for new objects looking for garbage takes twice
+ * the time, with 16 MB a little less.
+ */
+const NODE_OPTIONS = ['--max-semi-space-size=8', '--max-old-space-size=512'];
 
 export interface WorkerPool {
   /** Resolves with the port when all HTTP workers listen; rejects when one can't. */
@@ -86,8 +95,9 @@ interface Keeping {
 /** Starts a worker, and another one whenever it ends by itself. */
 function keepWorker(role: WorkerRole, keeping: Keeping, onExit: (workerId: number) => void): void {
   const { pool, log, receive } = keeping;
-  cluster.setupPrimary({ exec: WORKER, args: [role] });
-  const worker = cluster.fork();
+  const execArgv = [...NODE_OPTIONS, ...process.execArgv];
+  cluster.setupPrimary({ exec: WORKER, args: [role], execArgv });
+  const worker = cluster.fork(workerEnvironment());
   const begin = performance.now();
   worker.on('message', (message: ToPrimary) => receive(worker, message));
   worker.on('exit', (code, signal) => {
@@ -115,6 +125,13 @@ function endings(pool: Keeping['pool']): Pick<WorkerPool, 'stop' | 'kill'> {
       clearTimeout(timer);
     },
   };
+}
+
+function workerEnvironment(): Record<string, string> {
+  // Of the compiled sources that this process uses. Node put a folder for its own version into the one it was given.
+  const folder = getCompileCacheDir();
+  const cache = folder === undefined ? {} : { NODE_COMPILE_CACHE: dirname(folder) };
+  return { MALLOC_ARENA_MAX: '2', ...cache };
 }
 
 const listWorkers = () =>
