@@ -14,6 +14,7 @@ import { createMetrics } from '../src/platform/metrics/index.ts';
 import { createSecretBox } from '../src/platform/secret-box.ts';
 import { openStorage } from '../src/platform/storage/index.ts';
 import { createApp, type AppOptions } from '../src/server/app.ts';
+import { createRateLimits } from '../src/server/rate-limits.ts';
 import { client, type Client } from './harness/client.ts';
 import { ADMIN_PASSWORD, createDatabase, open, type Address } from './harness/database.ts';
 
@@ -51,6 +52,7 @@ export async function startApp(t: TestContext, options: TestOptions = {}): Promi
   const platform = await openPlatform(values, address);
   const app = await createApp(platform, {
     collectMetrics: () => collect(platform),
+    rateLimits: createRateLimits(platform),
     ...(options.tls === undefined ? {} : { tls: options.tls }),
   });
   t.after(async () => {
@@ -70,8 +72,12 @@ async function openPlatform(values: ConfigValues, address: Address): Promise<Pla
   await storage.prepare();
   return {
     config,
-    db: open(address),
-    lookups: openLookups(address, { poolSize: 2, applicationName: 'test' }),
+    db: open(address, 5, config.overload.waiting_queries),
+    lookups: openLookups(address, {
+      poolSize: 2,
+      applicationName: 'test',
+      maxWaiting: config.overload.waiting_lookups,
+    }),
     storage,
     secretBox: createSecretBox(new Secret('a secret key for tests, 32 characters')),
     log: createLog({ level: values.log.level }),

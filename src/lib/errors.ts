@@ -62,3 +62,10 @@ export class Refusal extends Error {
 export function notFound(kind: string, id: string | number): Refusal {
   return new Refusal('NOT_FOUND', `${kind} ${id} not found`);
 }
+
+/** Says that too much is waiting already. The client did nothing wrong and may come again in a moment. */
+export function overloaded(what: string): Refusal {
+  return new Refusal('UNAVAILABLE', `too many ${what} are waiting; try again`, {
+    headers: { 'retry-after': '2' },
+  });
+}

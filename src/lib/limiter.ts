@@ -1,4 +1,4 @@
-import { Refusal } from './errors.ts';
+import { overloaded } from './errors.ts';
 
 export interface Limiter {
   /** Runs the work when its turn comes. A full queue is a 503: the client may come again. */
@@ -13,15 +13,7 @@ export function createLimiter({ running, waiting }: { running: number; waiting: 
   return {
     async run(work) {
       if (active >= running) {
-        if (queue.length >= waiting) {
-          throw new Refusal(
-            'UNAVAILABLE',
-            'too many requests of this kind are waiting; try again',
-            {
-              headers: { 'retry-after': '5' },
-            },
-          );
-        }
+        if (queue.length >= waiting) throw overloaded('requests of this kind');
         const { promise: turn, resolve } = Promise.withResolvers<void>();
         queue.push(resolve);
         await turn;

@@ -27,6 +27,7 @@ import { authenticate } from './authenticate.ts';
 import { authorize, requireDeclaredAccess } from './authorize.ts';
 import { collectMethods, refuseOtherMethods } from './method-not-allowed.ts';
 import { metricsRoutes, type CollectMetrics } from './metrics-routes.ts';
+import type { RateLimits } from './rate-limits.ts';
 import { createErrorHandler, toBody } from './reply-error.ts';
 import { observeRequest } from './observe-requests.ts';
 import { rewriteUrl } from './rewrite-url.ts';
@@ -36,6 +37,7 @@ import { compileValidator } from './validate.ts';
 export interface AppOptions {
   /** The figures of all processes of this node, as text. */
   collectMetrics: CollectMetrics;
+  rateLimits?: RateLimits | undefined;
   /** Certificate and key; plain HTTP without. */
   tls?: SecureServerOptions & { http2: boolean };
 }
@@ -58,8 +60,11 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
     lifetimeSeconds: config.tokens.lifetime_seconds,
     findOwner: createTokenOwners(platform.lookups),
   });
-  app.addHook('onRequest', async (request) => {
+  const { rateLimits } = options;
+  app.addHook('onRequest', async (request, reply) => {
+    rateLimits?.admitAddress(request, reply);
     request.caller = await authenticate(platform, tokens, request);
+    rateLimits?.admitUser(request);
     if (request.is404) throw notFound('path', quote(request.originalUrl.split('?')[0]!));
     await authorize(platform.lookups, request);
   });
@@ -97,7 +102,13 @@ const MAX_HEADER_BYTES = 64 * 1024;
 const KEEP_ALIVE_MS = 75_000;
 /** How much a client may send before it hears from us; with the default of 64 KiB uploads crawl. */
 const HTTP2_WINDOW_BYTES = 8 * 1024 * 1024;
-const HTTP2_SETTINGS = { initialWindowSize: HTTP2_WINDOW_BYTES, maxFrameSize: 256 * 1024 };
+/** Of one connection; without it there is no limit. */
+const HTTP2_STREAMS = 250;
+const HTTP2_SETTINGS = {
+  initialWindowSize: HTTP2_WINDOW_BYTES,
+  maxFrameSize: 256 * 1024,
+  maxConcurrentStreams: HTTP2_STREAMS,
+};
 
 function makeFastify(platform: Platform, { tls }: AppOptions): App {
   const { config, log } = platform;

@@ -1,23 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { holdPool } from '../../test/harness/hold-pool.ts';
 import { pushImage } from '../../test/harness/registry.ts';
 import { bearer, fetchToken } from '../../test/harness/tokens.ts';
-import { startApp, type TestApp } from '../../test/harness.ts';
-
-/** Takes every connection of the pool; answers what gives them back. */
-async function holdPool({ platform: { db } }: TestApp): Promise<() => void> {
-  const released = Promise.withResolvers<void>();
-  const held = Array.from({ length: 5 }, () => Promise.withResolvers<void>());
-  for (const { resolve } of held) {
-    void db.connection().execute(async () => {
-      resolve();
-      await released.promise;
-    });
-  }
-  await Promise.all(held.map(({ promise }) => promise));
-  return released.resolve;
-}
+import { startApp } from '../../test/harness.ts';
 
 test('a pull is answered while all other connections to the database are busy', async (t) => {
   const started = await startApp(t);

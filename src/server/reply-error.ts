@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 
 import { Refusal, type RefusalCode } from '../lib/errors.ts';
+import { LruMap } from '../lib/lru-map.ts';
 import { isDatabaseUnavailable, isUnstorableText } from '../platform/db/errors.ts';
 import { wantedAccess } from './authorize.ts';
 import { challenge } from './challenge.ts';
@@ -21,8 +22,12 @@ const CODES: Record<number, RefusalCode> = {
   415: 'UNSUPPORTED_MEDIA_TYPE',
 };
 
+/** The reason of a refusal that is not the client's fault is logged once in this time. */
+const TELL_AGAIN_MS = 1000;
+
 /** Turns whatever was thrown into an answer: a refusal as it is, everything else into 500 and a log line. */
 export function createErrorHandler({ externalUrl }: { externalUrl: string | undefined }) {
+  const isNews = rememberNews();
   return (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const refusal = toRefusal(error, request);
     if (reply.raw.headersSent) {
@@ -45,13 +50,24 @@ export function createErrorHandler({ externalUrl }: { externalUrl: string | unde
       void reply.header('www-authenticate', wayIn(request, refusal, externalUrl));
     }
     // The client did nothing wrong: whoever runs the registry should know why.
-    if (refusal.status >= 500) {
+    if (refusal.status >= 500 && isNews(refusal.message)) {
       request.log.error({ err: refusal.cause ?? refusal }, 'request refused');
     }
     void reply
       .code(refusal.status)
       .headers(refusal.headers)
       .send(toBody(codeFor(request, refusal), refusal.message, refusal.detail));
+  };
+}
+
+/** Writing down each of thousands of refusals for the same reason would only add to the load. */
+function rememberNews(): (message: string) => boolean {
+  const told = new LruMap<string, number>(100);
+  return (message) => {
+    const now = performance.now();
+    if (now - (told.get(message) ?? -Infinity) < TELL_AGAIN_MS) return false;
+    told.set(message, now);
+    return true;
   };
 }
 
@@ -66,6 +82,12 @@ function toRefusal(error: unknown, request: FastifyRequest): Refusal | undefined
   if (error instanceof Refusal) return error;
   if (isDatabaseUnavailable(error)) {
     return new Refusal('UNAVAILABLE', 'the database is not available; try again', {
+      cause: error,
+      headers: { 'retry-after': '2' },
+    });
+  }
+  if (isOutOfFiles(error)) {
+    return new Refusal('UNAVAILABLE', 'too many files are open; try again', {
       cause: error,
       headers: { 'retry-after': '2' },
     });
@@ -94,6 +116,10 @@ function wayIn(
     ? challenge(request, detail ?? wantedAccess(request), externalUrl)
     : 'Basic realm="roadstead"';
 }
+
+/** The process, or the machine, may open no more (`ulimit -n`): each connection is one, and each blob on its way. */
+const isOutOfFiles = (error: unknown): boolean =>
+  ['EMFILE', 'ENFILE'].includes((error as NodeJS.ErrnoException).code ?? '');
 
 const isRegistry = ({ url }: FastifyRequest): boolean => url.startsWith('/v2/');
 

@@ -4,6 +4,7 @@ import { test, type TestContext } from 'node:test';
 import { sql } from 'kysely';
 
 import { open } from '../../test/harness/database.ts';
+import { pushBlob } from '../../test/harness/registry.ts';
 import { startApp, temporaryFolder, type TestApp } from '../../test/harness.ts';
 
 /** A node whose PostgreSQL is not there. */
@@ -75,4 +76,16 @@ test('connections that the database ended are replaced', async (t) => {
     codes.slice(0, -1).every((code) => code === 503),
     String(codes),
   );
+});
+
+test('when no more files can be opened a pull is told to come again', async (t) => {
+  const { as, platform } = await startApp(t);
+  const digest = await pushBlob(as('admin'), 'library/app', 'content');
+  const cause = Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' });
+  t.mock.method(platform.storage, 'readWhole', () => Promise.reject(cause));
+
+  const reply = await as('admin').get(`/v2/library/app/blobs/${digest}`);
+
+  assert.deepEqual([reply.statusCode, reply.headers['retry-after']], [503, '2']);
+  assert.equal(reply.json().errors[0].message, 'too many files are open; try again');
 });

@@ -13,8 +13,9 @@ export type Address = ScratchPostgres['address'];
 export const ADDRESS_VARIABLE = 'ROADSTEAD_TEST_POSTGRES';
 export const ADMIN_PASSWORD = 'Adm1nAdm1n';
 
-export function open(address: Address, poolSize = 5): Db {
-  return connect(address, { poolSize, statementTimeoutMs: 30_000, applicationName: 'test' });
+export function open(address: Address, poolSize = 5, maxWaiting = Infinity): Db {
+  const options = { poolSize, maxWaiting, statementTimeoutMs: 30_000, applicationName: 'test' };
+  return connect(address, options);
 }
 
 /** Everything a test may rely on: `admin` has a password. */

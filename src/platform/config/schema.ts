@@ -7,6 +7,9 @@ const secret = (description: string) =>
 const group = <T extends Record<string, TSchema>>(description: string, properties: T) =>
   Type.Object(properties, { description, additionalProperties: false });
 
+const ratePerSecond = (description: string) =>
+  Type.Integer({ description, default: 0, minimum: 0, maximum: 1_000_000_000_000 });
+
 /**
  * All that the process needs to start. Each key has an environment variable: `ROADSTEAD_` and its path in
  * upper case (`limits.manifest_bytes`: `ROADSTEAD_LIMITS_MANIFEST_BYTES`), or the name in `env`.
@@ -185,6 +188,36 @@ export const ConfigSchema = group('Configuration of `roadstead server`', {
       minimum: 1000,
     }),
   }),
+  rate_limits: group(
+    'What one client may have of this node; 0 is no limit. Above it: 429, with `Retry-After` ([overload](overload.md)).',
+    {
+      address_requests_per_second: ratePerSecond('Requests of an address (IPv6: a network, /64).'),
+      address_bytes_per_second: ratePerSecond('Bytes of bodies to and from an address.'),
+      user_requests_per_second: ratePerSecond('Requests of a user, from wherever they come.'),
+      user_bytes_per_second: ratePerSecond('Bytes of bodies to and from a user.'),
+      burst_seconds: Type.Integer({
+        description: 'After a rest a client may have as much at once as this time gives.',
+        default: 60,
+        minimum: 1,
+        maximum: 86_400,
+      }),
+    },
+  ),
+  overload: group(
+    'What may wait in each worker process. What comes above it is refused at once: 503, with `Retry-After` ([overload](overload.md)).',
+    {
+      waiting_lookups: Type.Integer({
+        description: 'Look-ups of the pull path, of each sort.',
+        default: 10_000,
+        minimum: 1,
+      }),
+      waiting_queries: Type.Integer({
+        description: 'Everything else that waits for a connection to PostgreSQL.',
+        default: 1000,
+        minimum: 1,
+      }),
+    },
+  ),
 });
 
 /** The values as they were read, all defaults filled in. Plain data: it can be sent to a worker. */

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 
-import { Refusal } from '../../lib/errors.ts';
+import { overloaded, Refusal } from '../../lib/errors.ts';
 
 /** A query that answers many look-ups at once. */
 export interface BatchedStatement<Key> {
@@ -40,11 +40,13 @@ const MAX_RUNNING = 2;
 
 /**
  * Joins all look-ups that are asked for in one turn of the event loop into one query: a look-up costs a
- * fraction of a round trip, and always sees what was committed before it was asked for.
+ * fraction of a round trip, and always sees what was committed before it was asked for. When `maxWaiting` have
+ * not been sent, the next one is refused.
  */
 export function batchQuery<Key, Row extends object>(
   pool: pg.Pool,
   statement: BatchedStatement<Key>,
+  maxWaiting: number,
 ): (key: Key) => Promise<Row | undefined> {
   const gathered: Waiting<Key, Row>[] = [];
   let running = 0;
@@ -95,9 +97,11 @@ export function batchQuery<Key, Row extends object>(
     }
   }
 
-  return (key) =>
-    new Promise((resolve, reject) => {
-      gathered.push({ key, resolve, reject });
-      schedule();
-    });
+  return (key) => {
+    if (gathered.length >= maxWaiting) return Promise.reject(overloaded('look-ups'));
+    const { promise, resolve, reject } = Promise.withResolvers<Row | undefined>();
+    gathered.push({ key, resolve, reject });
+    schedule();
+    return promise;
+  };
 }

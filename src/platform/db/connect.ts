@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 
+import { BoundedPool } from './bounded-pool.ts';
 import type { DB } from './schema.gen.ts';
 
 /** The pool or a transaction: a store function cannot tell. */
@@ -18,6 +19,8 @@ export interface ConnectOptions {
   applicationName: string;
   /** Connections that broke while idle are reported here; the pool replaces them. */
   onIdleError?: (error: Error) => void;
+  /** How many may wait for a connection, or to be looked up; what comes above is refused. Any number if left out. */
+  maxWaiting?: number;
 }
 
 // Ids and sizes stay far below 2^53, so they are numbers.
@@ -41,7 +44,8 @@ interface PoolOptions extends ConnectOptions {
 
 export function openPool(address: DatabaseAddress, options: PoolOptions): pg.Pool {
   const settings = { ...options.settings, statement_timeout: `${options.statementTimeoutMs}` };
-  const pool = new pg.Pool({
+  const pool = new BoundedPool({
+    maxWaiting: options.maxWaiting ?? Infinity,
     ...withSettings(address, settings),
     max: options.poolSize,
     application_name: options.applicationName,

@@ -26,17 +26,18 @@ const TIMEOUT_MS = 10_000;
 
 export function openLookups(
   address: DatabaseAddress,
-  options: Pick<ConnectOptions, 'applicationName' | 'onIdleError'> & { poolSize: number },
+  options: Omit<ConnectOptions, 'statementTimeoutMs'>,
 ): Lookups {
+  const { maxWaiting = Infinity, ...poolOptions } = options;
   const pool = openPool(address, {
-    ...options,
+    ...poolOptions,
     statementTimeoutMs: TIMEOUT_MS,
     settings: SETTINGS,
   });
   const opened = new Map<unknown, unknown>();
   return {
     batch<Key, Row extends object>(statement: BatchedStatement<Key>) {
-      const find = opened.get(statement) ?? batchQuery<Key, Row>(pool, statement);
+      const find = opened.get(statement) ?? batchQuery<Key, Row>(pool, statement, maxWaiting);
       opened.set(statement, find);
       return find as (key: Key) => Promise<Row | undefined>;
     },

@@ -8,6 +8,7 @@ export interface Metrics extends JobMetrics {
   requests: Counter<'method' | 'route' | 'status'>;
   requestSeconds: Histogram<'method' | 'route'>;
   requestsRunning: Gauge;
+  requestsLimited: Counter<'by' | 'kind'>;
   bytesReceived: Counter;
   bytesSent: Counter;
   uploads: Counter<'result'>;
@@ -26,24 +27,7 @@ export function createMetrics(): Metrics {
   for (const name of NOT_COUNTERS) registry.removeSingleMetric(name);
   return {
     registry,
-    requests: new Counter({
-      name: 'roadstead_http_requests_total',
-      help: 'Answered requests.',
-      labelNames: ['method', 'route', 'status'],
-      registers,
-    }),
-    requestSeconds: new Histogram({
-      name: 'roadstead_http_request_duration_seconds',
-      help: 'From the first byte of a request to the last byte of its answer.',
-      labelNames: ['method', 'route'],
-      buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600],
-      registers,
-    }),
-    requestsRunning: new Gauge({
-      name: 'roadstead_http_requests_running',
-      help: 'Requests that are being answered.',
-      registers,
-    }),
+    ...requestMetrics(registers),
     bytesReceived: new Counter({
       name: 'roadstead_blob_received_bytes_total',
       help: 'Bytes of blobs that clients sent.',
@@ -67,5 +51,36 @@ export function createMetrics(): Metrics {
       registers,
     }),
     ...createJobMetrics(registers),
+  };
+}
+
+function requestMetrics(
+  registers: Registry[],
+): Pick<Metrics, 'requests' | 'requestSeconds' | 'requestsRunning' | 'requestsLimited'> {
+  return {
+    requests: new Counter({
+      name: 'roadstead_http_requests_total',
+      help: 'Answered requests.',
+      labelNames: ['method', 'route', 'status'],
+      registers,
+    }),
+    requestSeconds: new Histogram({
+      name: 'roadstead_http_request_duration_seconds',
+      help: 'From the first byte of a request to the last byte of its answer.',
+      labelNames: ['method', 'route'],
+      buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600],
+      registers,
+    }),
+    requestsRunning: new Gauge({
+      name: 'roadstead_http_requests_running',
+      help: 'Requests that are being answered.',
+      registers,
+    }),
+    requestsLimited: new Counter({
+      name: 'roadstead_http_requests_limited_total',
+      help: 'Requests that a rate limit refused, by whose limit and of what.',
+      labelNames: ['by', 'kind'],
+      registers,
+    }),
   };
 }

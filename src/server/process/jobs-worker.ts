@@ -7,6 +7,7 @@ export async function doJobs(platform: Platform) {
   const jobs = runPeriodically(periodicJobs, platform);
   return {
     port: undefined,
+    addSpending() {},
     async stop() {
       await jobs.stop();
       await Promise.all([platform.db.destroy(), platform.lookups.destroy()]);

@@ -1,5 +1,6 @@
 import type { ConfigValues } from '../../platform/config/index.ts';
 import type { DatabaseAddress } from '../../platform/db/connect.ts';
+import type { Spending } from '../rate-limits.ts';
 
 /** Answers requests, or does what the registry does by itself. Stands in the command line of the process. */
 export type WorkerRole = 'http' | 'jobs';
@@ -15,6 +16,8 @@ export interface WorkerStart {
 export type ToWorker =
   | { type: 'start'; start: WorkerStart }
   | { type: 'stop' }
+  /** What other workers let through, of what is limited by client. */
+  | { type: 'spent'; spending: Spending }
   /** The primary wants this worker's figures … */
   | { type: 'report'; id: number }
   /** … and answers with those of all; without a text when one of them did not report. */
@@ -25,5 +28,7 @@ export type ToPrimary =
   /** It does its work; an HTTP worker listens. */
   | { type: 'started'; port: number | undefined }
   | { type: 'failed'; message: string }
+  /** What this worker let through. */
+  | { type: 'spent'; spending: Spending }
   | { type: 'report'; id: number; figures: object[] }
   | { type: 'metrics'; id: number };

@@ -8,6 +8,7 @@ import { createMetrics } from '../../platform/metrics/index.ts';
 import { createSecretBox } from '../../platform/secret-box.ts';
 import { openStorage } from '../../platform/storage/index.ts';
 import { Secret } from '../../lib/secret.ts';
+import type { Spending } from '../rate-limits.ts';
 import { endOnFault } from './end-on-fault.ts';
 import type { ToPrimary, ToWorker, WorkerStart } from './messages.ts';
 import { MetricsFromPrimary } from './metrics-from-primary.ts';
@@ -23,6 +24,7 @@ const loading =
     : import('./http-worker.ts').then(({ serve }) => serve);
 let log = createLog({ level: 'error' });
 let stop: (() => Promise<void>) | undefined;
+let addSpending: ((spending: Spending) => void) | undefined;
 
 function openPlatform({ config: values, database, secretKey }: WorkerStart): Platform {
   const config = toConfig(values);
@@ -33,11 +35,13 @@ function openPlatform({ config: values, database, secretKey }: WorkerStart): Pla
       poolSize: config.database.pool_size,
       statementTimeoutMs: config.database.statement_timeout_ms,
       applicationName: 'roadstead',
+      maxWaiting: config.overload.waiting_queries,
       onIdleError: (error) => log.warn({ err: error }, 'database connection lost'),
     }),
     lookups: openLookups(database, {
       poolSize: 4,
       applicationName: 'roadstead lookups',
+      maxWaiting: config.overload.waiting_lookups,
       onIdleError: (error) => log.warn({ err: error }, 'database connection lost'),
     }),
     storage: openStorage(config),
@@ -50,9 +54,12 @@ function openPlatform({ config: values, database, secretKey }: WorkerStart): Pla
 async function start(message: WorkerStart): Promise<void> {
   const platform = openPlatform(message);
   const work = await loading;
-  const { stop: end, port } = await work(platform, () => metricsFromPrimary.collect());
-  stop = end;
-  send({ type: 'started', port });
+  const working = await work(platform, {
+    collectMetrics: () => metricsFromPrimary.collect(),
+    reportSpending: (spending) => send({ type: 'spent', spending }),
+  });
+  ({ stop, addSpending } = working);
+  send({ type: 'started', port: working.port });
 }
 
 async function report(id: number): Promise<void> {
@@ -86,6 +93,9 @@ process.on('message', (message: ToWorker) => {
       break;
     case 'metrics':
       metricsFromPrimary.receive(message.id, message.text);
+      break;
+    case 'spent':
+      addSpending?.(message.spending);
       break;
     case 'report':
       report(message.id).catch((error: unknown) =>

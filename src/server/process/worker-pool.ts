@@ -58,6 +58,9 @@ export function startWorkers(count: number, start: WorkerStart, log: Log): Worke
         reject(new Error(message.message));
         worker.process.kill('SIGKILL');
         break;
+      case 'spent':
+        for (const other of working.values()) if (other !== worker) say(other, message);
+        break;
       case 'report':
         metrics.receive(worker.id, message.id, message.figures);
         break;
