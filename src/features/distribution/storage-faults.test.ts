@@ -19,7 +19,7 @@ import {
 } from '../../../test/harness/registry.ts';
 import { beginRequest, send } from '../../../test/harness/wire.ts';
 import { makeCertificate } from '../../../test/server/support/certificate.ts';
-import type { BlobStorage, BlobWriter } from '../../platform/storage/index.ts';
+import type { BlobStorage, BlobWriter, Checkpoint } from '../../platform/storage/index.ts';
 import type { AppOptions } from '../../server/app.ts';
 
 const APP = 'library/app';
@@ -31,11 +31,12 @@ function changeWriters(
   change: (writer: BlobWriter) => Partial<BlobWriter>,
 ) {
   const openWriter = storage.openWriter.bind(storage);
-  return t.mock.method(storage, 'openWriter', async (location: string, offsetBytes: number) => {
-    const writer = await openWriter(location, offsetBytes);
+  return t.mock.method(storage, 'openWriter', async (location: string, behind: Checkpoint) => {
+    const writer = await openWriter(location, behind);
     const whole: BlobWriter = {
       write: (chunk) => writer.write(chunk),
       sync: () => writer.sync(),
+      finish: () => writer.finish(),
       close: () => writer.close(),
     };
     return { ...whole, ...change(writer) };
@@ -56,7 +57,7 @@ for (const method of ['write', 'sync'] as const) {
     const path = await beginUpload(admin, APP);
     const closing = `${path}?digest=${digestOf('0123456789')}`;
     await admin.patch(path, Buffer.from('01234'));
-    const broken = changeWriters(t, app.platform.storage, () => ({ [method]: fail }));
+    const broken = changeWriters(t, app.platform.storage, () => ({ [method]: fail, finish: fail }));
 
     const patched = await admin.patch(path, Buffer.from('56789'), { 'content-range': '5-9' });
     const put = await admin.put(closing, Buffer.from('56789'), { 'content-range': '5-9' });
@@ -153,9 +154,9 @@ async function startSlowToSync(t: TestContext, tls?: AppOptions['tls']) {
   const url = await app.listen();
   const upload = await beginUpload(app.as('admin'), APP);
   changeWriters(t, app.platform.storage, (writer) => ({
-    sync: async () => {
+    finish: async () => {
       await sleep(2000);
-      await writer.sync();
+      return writer.finish();
     },
   }));
   return { url, closing: `${upload}?digest=${digestOf('a layer')}` };

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 
 import { digestToBytes, type Digest, type DigestAlgorithm } from '../../oci/digest.ts';
 import type { Db } from '../../platform/db/connect.ts';
+import type { Checkpoint, FinishedBytes } from '../../platform/storage/index.ts';
 import type { RepositoryKey } from '../artifacts/index.ts';
 
 /** A writer that says nothing for this long has lost its place. */
@@ -15,6 +16,8 @@ export interface Upload {
   algorithm: DigestAlgorithm;
   location: string;
   offset_bytes: number;
+  /** What the store needs to go on behind them. */
+  storage_state: string | null;
   fence: number;
   /** Somebody holds the lease, or held it and never gave it back. */
   is_leased: boolean;
@@ -43,6 +46,7 @@ export async function beginUpload(
                                ${isClaimed ? LEASE_SECONDS : null})`.execute(db);
   const isNew = {
     offset_bytes: 0,
+    storage_state: null,
     fence: isClaimed ? 1 : 0,
     is_leased: false,
     is_lease_over: false,
@@ -62,7 +66,7 @@ export async function findUpload(
   { id, owner, repository }: UploadKey,
 ): Promise<Upload | undefined> {
   const { rows } = await sql<Upload>`
-    select u.id, u.repository_id, r.name as repository_name, u.algorithm, u.location, u.offset_bytes, u.fence,
+    select u.id, u.repository_id, r.name as repository_name, u.algorithm, u.location, u.offset_bytes, u.storage_state, u.fence,
            u.lease_until is not null as is_leased, coalesce(u.lease_until < now(), false) as is_lease_over
     from upload u join live_repository r on r.id = u.repository_id
     where u.id = ${id} and u.owner = ${owner}
@@ -113,10 +117,10 @@ export async function renewLease(db: Db, id: string, fence: number): Promise<boo
 export async function commitOffset(
   db: Db,
   { id, fence }: { id: string; fence: number },
-  offsetBytes: number,
+  { sizeBytes, state }: Checkpoint,
 ): Promise<boolean> {
   const { rows } = await sql`
-    update upload set offset_bytes = ${offsetBytes}, lease_until = null, updated_at = now()
+    update upload set offset_bytes = ${sizeBytes}, storage_state = ${state}, lease_until = null, updated_at = now()
     where id = ${id} and fence = ${fence} returning id`.execute(db);
   return rows.length > 0;
 }
@@ -128,12 +132,11 @@ export async function commitOffset(
 export async function endUpload(
   db: Db,
   { id, fence }: { id: string; fence: number },
-  { digest, sizeBytes }: { digest: Digest; sizeBytes: number },
+  { digest, location, sizeBytes, left }: FinishedBytes & { digest: Digest },
 ): Promise<{ isUsed: boolean } | undefined> {
   const { rows } = await sql<{ is_used: boolean | null }>`
-    select end_upload(${id}, ${fence}, ${digestToBytes(digest)}, ${sizeBytes}) as is_used`.execute(
-    db,
-  );
+    select end_upload(${id}, ${fence}, ${digestToBytes(digest)}, ${sizeBytes}, ${location}, ${left})
+      as is_used`.execute(db);
   const { is_used: isUsed } = rows[0]!;
   return isUsed === null ? undefined : { isUsed };
 }

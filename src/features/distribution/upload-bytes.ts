@@ -25,11 +25,16 @@ export async function discardUpload(
 }
 
 /**
- * Goes on with a copy, under a key of its own: a writer that lost its lease may still write to the old one.
+ * Sees to it that a writer that lost its lease, and may still write, can't spoil what we go on with: unless the
+ * store sees to it, by a copy under a key of its own.
  * Both keys are on the list of what to delete while they are not in the row, so that no crash leaves bytes.
  */
-export async function takeCopy(deps: UploadDeps, upload: ClaimedUpload): Promise<void> {
+export async function takeOver(deps: UploadDeps, upload: ClaimedUpload): Promise<void> {
   const { db, storage } = deps;
+  if (storage.copyPrefix === undefined) {
+    upload.isShared = false;
+    return;
+  }
   const old = { location: upload.location, size_bytes: upload.offset_bytes, is_leased: true };
   const location = storage.newLocation();
   await listForRemoval(db, { ...old, location });

@@ -1,6 +1,6 @@
 import * as store from './store.ts';
-import { outOfOrder, type ClaimedUpload, type UploadDeps } from './upload.ts';
-import { takeCopy } from './upload-bytes.ts';
+import { checkpointOf, outOfOrder, type ClaimedUpload, type UploadDeps } from './upload.ts';
+import { takeOver } from './upload-bytes.ts';
 
 const RENEW_MS = (store.LEASE_SECONDS * 1000) / 3;
 
@@ -14,7 +14,7 @@ export async function withLease<T>(
   // Its last writer never gave the lease back, and may still write.
   const claimed = { ...upload, live, isShared: upload.is_leased };
   return holdLease(deps, claimed, async (signal) => {
-    if (claimed.isShared) await takeCopy(deps, claimed);
+    if (claimed.isShared) await takeOver(deps, claimed);
     return work(claimed, signal);
   });
 }
@@ -37,7 +37,7 @@ async function holdLease<T>(
   } catch (cause) {
     // Without a copy of our own the lease only runs out, so that the next one makes a copy.
     if (!upload.isShared) {
-      await store.commitOffset(db, upload, upload.offset_bytes).catch(() => false);
+      await store.commitOffset(db, upload, checkpointOf(upload)).catch(() => false);
     }
     throw cause;
   } finally {

@@ -3,11 +3,12 @@ import type { Readable } from 'node:stream';
 import { Refusal } from '../../lib/errors.ts';
 import { digestAlgorithm, type Digest } from '../../oci/digest.ts';
 import type { ByteRange } from '../../oci/http-range.ts';
+import type { BlobWriter, Checkpoint, FinishedBytes } from '../../platform/storage/index.ts';
 import * as store from './store.ts';
 import { blobTooLarge, receiveBody } from './upload-body.ts';
 import { discardUpload, removeLeftBytes } from './upload-bytes.ts';
 import { withLease } from './upload-lease.ts';
-import { outOfOrder, type ClaimedUpload, type UploadDeps } from './upload.ts';
+import { checkpointOf, outOfOrder, type ClaimedUpload, type UploadDeps } from './upload.ts';
 
 export interface Chunk {
   body: Readable;
@@ -24,10 +25,10 @@ export async function appendChunk(
   chunk: Chunk,
 ): Promise<number> {
   return withLease(deps, upload, async (claimed, signal) => {
-    const { sizeBytes, failure } = await writeChunk(deps, claimed, chunk, signal);
-    await commit(deps, claimed, sizeBytes);
+    const { checkpoint, failure } = await writeChunk(deps, claimed, chunk, signal, syncBytes);
+    await commit(deps, claimed, checkpoint);
     if (failure !== undefined) throw connectionBroken(failure);
-    return sizeBytes;
+    return checkpoint.sizeBytes;
   });
 }
 
@@ -42,43 +43,55 @@ export async function finishUpload(
   // Nothing is there yet: hash with what the digest wants, whatever was announced.
   const wanted = upload.offset_bytes === 0 ? { ...upload, algorithm } : upload;
   await withLease(deps, wanted, async (claimed, signal) => {
-    const { sizeBytes, failure } = await writeChunk(deps, claimed, chunk, signal);
-    if (failure !== undefined) {
-      await commit(deps, claimed, sizeBytes);
-      throw connectionBroken(failure);
+    const written = await writeChunk(deps, claimed, chunk, signal, finishBytes);
+    if ('failure' in written) {
+      await commit(deps, claimed, written.checkpoint);
+      throw connectionBroken(written.failure);
     }
-    const { location, live } = claimed;
-    const actual = await deps.liveHashes.digestStored(
-      deps.storage,
-      { location, sizeBytes, algorithm },
-      live,
-    );
+    const live = written.isCertain ? claimed.live : undefined;
+    const stored = { ...written, algorithm };
+    const actual = await deps.liveHashes.digestStored(deps.storage, stored, live);
     if (actual !== digest) {
       await discardUpload(deps, claimed);
       throw new Refusal('DIGEST_INVALID', `the bytes have the digest ${actual}, not ${digest}`);
     }
-    await commitUpload(deps, claimed, { digest, sizeBytes });
+    await commitUpload(deps, claimed, { ...written, digest });
   });
 }
 
-async function writeChunk(
+interface Synced {
+  checkpoint: Checkpoint;
+  /** Why the body ended early; undefined when it did not. */
+  failure: unknown;
+}
+
+const syncBytes = async (writer: BlobWriter, failure: unknown): Promise<Synced> => ({
+  checkpoint: await writer.sync(),
+  failure,
+});
+
+const finishBytes = async (writer: BlobWriter, failure: unknown): Promise<Synced | FinishedBytes> =>
+  failure === undefined ? writer.finish() : syncBytes(writer, failure);
+
+/** Writes a body; `end` makes it durable. */
+async function writeChunk<T>(
   deps: UploadDeps,
   upload: ClaimedUpload,
   { body, range, lengthBytes }: Chunk,
   signal: AbortSignal,
-): Promise<{ sizeBytes: number; failure?: unknown }> {
+  end: (writer: BlobWriter, failure: unknown) => Promise<T>,
+): Promise<T> {
   const { offset_bytes, live } = upload;
   const maxBytes = (deps.config.limits.blob_bytes || Number.MAX_SAFE_INTEGER) - offset_bytes;
   const expectedBytes = range === undefined ? undefined : range.end - range.start + 1;
   try {
     if (Math.max(lengthBytes ?? 0, expectedBytes ?? 0) > maxBytes) throw blobTooLarge();
-    const writer = await deps.storage.openWriter(upload.location, offset_bytes);
+    const writer = await deps.storage.openWriter(upload.location, checkpointOf(upload));
     try {
       const limits = { maxBytes, expectedBytes, signal };
       const { receivedBytes, failure } = await receiveBody(body, writer, live, limits);
       deps.metrics.bytesReceived.inc(receivedBytes);
-      await writer.sync();
-      return { sizeBytes: offset_bytes + receivedBytes, failure };
+      return await end(writer, failure);
     } finally {
       await writer.close();
     }
@@ -90,16 +103,21 @@ async function writeChunk(
   }
 }
 
-async function commit({ db, liveHashes }: UploadDeps, upload: ClaimedUpload, sizeBytes: number) {
-  if (!(await store.commitOffset(db, upload, sizeBytes))) throw outOfOrder(upload);
-  upload.offset_bytes = sizeBytes;
+async function commit(
+  { db, liveHashes }: UploadDeps,
+  upload: ClaimedUpload,
+  checkpoint: Checkpoint,
+): Promise<void> {
+  if (!(await store.commitOffset(db, upload, checkpoint))) throw outOfOrder(upload);
+  upload.offset_bytes = checkpoint.sizeBytes;
+  upload.storage_state = checkpoint.state;
   if (upload.live !== undefined) await liveHashes.keep(upload.id, upload.live);
 }
 
 async function commitUpload(
   deps: UploadDeps,
-  { id, fence, location }: ClaimedUpload,
-  blob: { digest: Digest; sizeBytes: number },
+  { id, fence }: ClaimedUpload,
+  blob: FinishedBytes & { digest: Digest },
 ): Promise<void> {
   const ended = await store.endUpload(deps.db, { id, fence }, blob);
   if (ended === undefined) {
@@ -110,7 +128,7 @@ async function commitUpload(
   }
   deps.liveHashes.forget(id);
   deps.metrics.uploads.inc({ result: ended.isUsed ? 'stored' : 'deduplicated' });
-  if (!ended.isUsed) await removeLeftBytes(deps, location);
+  if (!ended.isUsed) await removeLeftBytes(deps, blob.location);
 }
 
 function connectionBroken(cause: unknown): Refusal {

@@ -1,5 +1,6 @@
 import { Refusal } from '../../lib/errors.ts';
 import type { Platform } from '../../platform/index.ts';
+import type { Checkpoint } from '../../platform/storage/index.ts';
 import type { LiveHash, LiveHashes } from './live-hash.ts';
 import type * as store from './store.ts';
 
@@ -16,6 +17,12 @@ export interface ClaimedUpload extends store.Upload {
   /** Another writer, whose lease ran out, may still write to the same bytes. */
   isShared: boolean;
 }
+
+/** Where the next writer goes on. */
+export const checkpointOf = ({ offset_bytes, storage_state }: store.Upload): Checkpoint => ({
+  sizeBytes: offset_bytes,
+  state: storage_state,
+});
 
 /** Where an upload is: what a client needs to go on with it. */
 export function progressHeaders({

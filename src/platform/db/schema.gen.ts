@@ -240,6 +240,7 @@ export interface Upload {
   offset_bytes: Generated<number>;
   owner: string;
   repository_id: number;
+  storage_state: string | null;
   updated_at: Generated<Date>;
 }
 

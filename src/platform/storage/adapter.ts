@@ -5,12 +5,38 @@ export interface ByteRange {
   end: number;
 }
 
-/** Adds bytes to one location, in order. One writer at a time: the caller sees to it. */
+/** How far an upload has come: what its next writer needs, in any process on any node. */
+export interface Checkpoint {
+  sizeBytes: number;
+  /** The driver's own; null where the size says all. */
+  state: string | null;
+}
+
+/** Nothing is there yet. */
+export const BEGINNING: Checkpoint = { sizeBytes: 0, state: null };
+
+/** Bytes that are whole. */
+export interface FinishedBytes {
+  /** Where they can be read from now on: the location of the writer, or one that nothing else uses. */
+  location: string;
+  sizeBytes: number;
+  /** Locations that are of no use any more once this one is recorded. */
+  left: string[];
+  /** False: another writer has finished before, so only reading them tells what they are. */
+  isCertain: boolean;
+}
+
+/**
+ * Adds bytes to one location, in order. One writer at a time: the caller sees to it. They can be read when they
+ * are finished, not before.
+ */
 export interface BlobWriter {
   /** The writer may keep the chunk until it is synced: it must not be changed after this. */
   write(chunk: Uint8Array): Promise<void>;
   /** Resolves when all that was written would survive a power cut; at no cost when nothing was. */
-  sync(): Promise<void>;
+  sync(): Promise<Checkpoint>;
+  /** The same when nothing follows. */
+  finish(): Promise<FinishedBytes>;
   /** Gives back what the writer holds. What was not synced may be lost. */
   close(): Promise<void>;
 }
@@ -33,14 +59,17 @@ export interface BlobStorage {
   findFreeBytes(): Promise<number | undefined>;
   /** A key that was never used and never will be again. */
   newLocation(): string;
-  /** Opens `location` to add bytes behind the first `offsetBytes`; what lies beyond is dropped. Offset 0 makes it. */
-  openWriter(location: string, offsetBytes: number): Promise<BlobWriter>;
-  /** Copies the first `sizeBytes` of a location to a new one, durably. Fails when there are fewer. */
-  copyPrefix(from: string, to: string, sizeBytes: number): Promise<void>;
+  /** Opens `location` to add bytes behind a checkpoint; what lies beyond is dropped. 0 bytes: it is made. */
+  openWriter(location: string, behind: Checkpoint): Promise<BlobWriter>;
+  /**
+   * Copies the first `sizeBytes` of a location to a new one, durably. Fails when there are fewer. Only where a
+   * writer that lost its right can spoil bytes in front of a checkpoint, so that others need a copy.
+   */
+  copyPrefix?(from: string, to: string, sizeBytes: number): Promise<void>;
   /** Opens a part of a location. Fails when bytes of that part are missing. */
   openReader(location: string, range: ByteRange): Promise<BlobReader>;
   /** All bytes of a small blob. */
   readWhole(location: string): Promise<Buffer>;
-  /** Removes a location. Absent counts as done. */
+  /** Removes a location, finished or not. Absent counts as done. */
   remove(location: string): Promise<void>;
 }

@@ -6,7 +6,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { temporaryFolder } from '../../../../test/harness.ts';
 import { testStorage } from '../adapter-suite.ts';
+import { BEGINNING } from '../adapter.ts';
 import { openFolderStorage } from './folder-storage.ts';
+
+const behind = (sizeBytes: number) => ({ sizeBytes, state: null });
 
 /** What every open file has its methods from. */
 async function findHandleMethods(): Promise<FileHandle> {
@@ -21,9 +24,11 @@ async function prepareStorage(t: TestContext) {
   return storage;
 }
 
-testStorage('folder', async (t) => {
-  const root = join(await temporaryFolder(t), 'blobs');
-  return () => openFolderStorage(root);
+testStorage('folder', {
+  begin: async (t) => {
+    const root = join(await temporaryFolder(t), 'blobs');
+    return () => openFolderStorage(root);
+  },
 });
 
 test('a folder store has its 256 shard folders, even if several processes make them at once', async (t) => {
@@ -51,7 +56,7 @@ test('a reader that is closed, or could not be opened, leaves no file open', asy
   const storage = openFolderStorage(root);
   await storage.prepare();
   const location = storage.newLocation();
-  const writer = await storage.openWriter(location, 0);
+  const writer = await storage.openWriter(location, BEGINNING);
   await writer.write(Buffer.alloc(1_000_000));
   await writer.sync();
   await writer.close();
@@ -60,7 +65,7 @@ test('a reader that is closed, or could not be opened, leaves no file open', asy
     const reader = await storage.openReader(location, { start: 0, end: 999_999 });
     await reader.close();
     await assert.rejects(storage.openReader(location, { start: 0, end: 1_000_000 }));
-    await assert.rejects(storage.openWriter(location, 1_000_001));
+    await assert.rejects(storage.openWriter(location, behind(1_000_001)));
   }
   await sleep(50);
 
@@ -74,7 +79,7 @@ test('bytes that were written but not synced are given back when the writer clos
   const storage = openFolderStorage(root);
   await storage.prepare();
   const location = storage.newLocation();
-  const writer = await storage.openWriter(location, 0);
+  const writer = await storage.openWriter(location, BEGINNING);
   await writer.write(Buffer.alloc(3 * 1024 * 1024));
   await writer.sync();
 
@@ -98,7 +103,7 @@ test('a file is synced when its bytes change, its folder once, when it is new', 
   const location = storage.newLocation();
   const add = async (offset: number, text: string) => {
     synced.length = 0;
-    const writer = await storage.openWriter(location, offset);
+    const writer = await storage.openWriter(location, behind(offset));
     if (text !== '') await writer.write(Buffer.from(text));
     await writer.sync();
     await writer.close();
@@ -116,7 +121,7 @@ for (const method of ['sync', 'datasync'] as const) {
   test(`a ${method === 'sync' ? 'folder' : 'file'} that can't be synced fails the writer`, async (t) => {
     const storage = await prepareStorage(t);
     const methods = await findHandleMethods();
-    const writer = await storage.openWriter(storage.newLocation(), 0);
+    const writer = await storage.openWriter(storage.newLocation(), BEGINNING);
     await writer.write(Buffer.from('lost'));
     t.mock.method(methods, method, () => Promise.reject(new Error('the disk is broken')));
 
@@ -133,7 +138,7 @@ test('a large file is synced while it comes, and a failure then is not forgotten
     if (++synced === 2) throw new Error('the disk is broken');
   });
   const writeLarge = async (sizeMib: number) => {
-    const writer = await storage.openWriter(storage.newLocation(), 0);
+    const writer = await storage.openWriter(storage.newLocation(), BEGINNING);
     try {
       for (let n = 0; n < sizeMib; n++) await writer.write(Buffer.alloc(1024 * 1024));
       await writer.sync();

@@ -12,7 +12,14 @@ import {
 } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import type { BlobReader, BlobStorage, BlobWriter, ByteRange } from '../adapter.ts';
+import {
+  BEGINNING,
+  type BlobReader,
+  type BlobStorage,
+  type BlobWriter,
+  type ByteRange,
+  type Checkpoint,
+} from '../adapter.ts';
 import { readAll } from '../read-all.ts';
 import { FolderReader } from './folder-reader.ts';
 import { FolderWriter, syncFolder } from './folder-writer.ts';
@@ -60,18 +67,18 @@ class FolderStorage implements BlobStorage {
     return `${uuid.slice(0, 2)}/${uuid}`;
   }
 
-  async openWriter(location: string, offsetBytes: number): Promise<BlobWriter> {
+  async openWriter(location: string, { sizeBytes: offsetBytes }: Checkpoint): Promise<BlobWriter> {
     const path = this.#path(location);
     const isNew = offsetBytes === 0;
     const handle = await open(path, isNew ? 'w' : 'r+', 0o600);
     const size = isNew ? 0 : await requireBytes(handle, location, offsetBytes);
     const isCut = size > offsetBytes;
     if (isCut) await handle.truncate(offsetBytes);
-    return new FolderWriter({ handle, path, sizeBytes: offsetBytes, isNew, isCut });
+    return new FolderWriter({ handle, location, path, sizeBytes: offsetBytes, isNew, isCut });
   }
 
   async copyPrefix(from: string, to: string, sizeBytes: number): Promise<void> {
-    const writer = await this.openWriter(to, 0);
+    const writer = await this.openWriter(to, BEGINNING);
     try {
       const source = await this.openReader(from, { start: 0, end: sizeBytes - 1 });
       // The writer keeps what it is given, so it gets memory of its own.

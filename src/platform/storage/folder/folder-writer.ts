@@ -2,7 +2,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { Refusal } from '../../../lib/errors.ts';
-import type { BlobWriter } from '../adapter.ts';
+import type { BlobWriter, Checkpoint, FinishedBytes } from '../adapter.ts';
 
 /** Small chunks are gathered to this size before they go to the file. */
 const FLUSH_BYTES = 1024 * 1024;
@@ -25,6 +25,7 @@ export async function syncFolder(path: string): Promise<void> {
 /** A file that was opened to write to it. */
 export interface OpenFile {
   handle: FileHandle;
+  location: string;
   path: string;
   sizeBytes: number;
   /** Its entry in the folder may not be durable yet. */
@@ -35,6 +36,7 @@ export interface OpenFile {
 
 export class FolderWriter implements BlobWriter {
   readonly #handle: FileHandle;
+  readonly #location: string;
   readonly #path: string;
   #position: number;
   #synced: number;
@@ -46,8 +48,9 @@ export class FolderWriter implements BlobWriter {
   #unsyncedBytes = 0;
   #syncing: Promise<void> = Promise.resolve();
 
-  constructor({ handle, path, sizeBytes, isNew, isCut }: OpenFile) {
+  constructor({ handle, location, path, sizeBytes, isNew, isCut }: OpenFile) {
     this.#handle = handle;
+    this.#location = location;
     this.#path = path;
     this.#position = sizeBytes;
     this.#synced = sizeBytes;
@@ -65,7 +68,7 @@ export class FolderWriter implements BlobWriter {
     this.#flushing.catch(() => {}); // whoever awaits it next gets the error
   }
 
-  async sync(): Promise<void> {
+  async sync(): Promise<Checkpoint> {
     await this.#flushing;
     await this.#flush();
     await this.#syncing; // the kernel tells of a failure only once, perhaps here
@@ -74,6 +77,12 @@ export class FolderWriter implements BlobWriter {
     if (!this.#isEntryDurable) await syncFolder(dirname(this.#path));
     this.#isEntryDurable = true;
     this.#synced = this.#position;
+    return { sizeBytes: this.#position, state: null };
+  }
+
+  async finish(): Promise<FinishedBytes> {
+    const { sizeBytes } = await this.sync();
+    return { location: this.#location, sizeBytes, left: [], isCertain: true };
   }
 
   async close(): Promise<void> {
