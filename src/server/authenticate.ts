@@ -4,6 +4,7 @@ import { ANONYMOUS, type Caller } from '../features/access/index.ts';
 import { signIn } from '../features/accounts/index.ts';
 import type { BearerTokens } from '../features/tokens/index.ts';
 import { Refusal } from '../lib/errors.ts';
+import { waitingClient } from '../platform/http/waiting-client.ts';
 import type { Platform } from '../platform/index.ts';
 
 /** Who sends this request, from its Authorization header. Wrong credentials are a 401, never "anonymous". */
@@ -19,7 +20,7 @@ export async function authenticate(
   const [, scheme, credentials] = /^([A-Za-z]+) +(\S+) *$/.exec(header) ?? [];
   switch (scheme?.toLowerCase()) {
     case 'basic':
-      return signInWithBasic(platform, credentials!, request.address);
+      return signInWithBasic(platform, credentials!, request);
     case 'bearer':
       if (!request.url.startsWith('/v2/')) {
         throw new Refusal(
@@ -39,7 +40,7 @@ export async function authenticate(
 async function signInWithBasic(
   platform: Platform,
   credentials: string,
-  address: string,
+  request: FastifyRequest,
 ): Promise<Caller> {
   const text = Buffer.from(credentials, 'base64').toString('utf8');
   const colon = text.indexOf(':');
@@ -50,5 +51,6 @@ async function signInWithBasic(
       'unauthorized: the Authorization header has no name and password',
     );
   }
-  return { user: await signIn(platform, { username, password, address }) };
+  const client = waitingClient(request);
+  return { user: await signIn(platform, { username, password, client }) };
 }

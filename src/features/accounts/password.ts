@@ -2,7 +2,9 @@ import { argon2, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 
 import { Refusal } from '../../lib/errors.ts';
-import { createLimiter } from '../../lib/limiter.ts';
+import { createFairQueue } from '../../lib/fair-queue.ts';
+import { networkOf } from '../../lib/network-of.ts';
+import type { WaitingClient } from '../../platform/http/waiting-client.ts';
 
 const derive = promisify(argon2);
 
@@ -12,17 +14,30 @@ const SALT_BYTES = 16;
 const TAG_BYTES = 32;
 const PHC = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/;
 
-/** Hashing takes a thread that files need too: so one at a time, and a bounded queue. */
-const limiter = createLimiter({ running: 1, waiting: 200 });
+/**
+ * Hashing takes a thread that files need too: so one at a time in each worker. Networks take turns, so that
+ * nobody who guesses keeps others from signing in.
+ */
+const queue = createFairQueue({ running: 1, waiting: 2000, waitingOfOwner: 16 });
+
+/** Whoever hashes for a request does it in here. */
+export function inTurn<T>({ address, isGone }: WaitingClient, work: () => Promise<T>): Promise<T> {
+  return queue.run({ owner: networkOf(address), isGone }, work);
+}
 
 const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64').replaceAll('=', '');
 
 /** Gives an argon2id hash in PHC form. */
 export async function hashPassword(password: string): Promise<string> {
-  const salt = randomBytes(SALT_BYTES);
+  const nonce = randomBytes(SALT_BYTES);
   const { memory, passes, parallelism } = PARAMETERS;
-  const tag = await deriveTag(password, salt, PARAMETERS, TAG_BYTES);
-  return `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}$${base64(salt)}$${base64(tag)}`;
+  const tag = await derive('argon2id', {
+    message: password,
+    nonce,
+    tagLength: TAG_BYTES,
+    ...PARAMETERS,
+  });
+  return `$argon2id$v=19$m=${memory},t=${passes},p=${parallelism}$${base64(nonce)}$${base64(tag)}`;
 }
 
 /** Whether the password belongs to the hash. Without a hash it takes as long and is false. */
@@ -33,21 +48,17 @@ export async function verifyPassword(password: string, hash: string | undefined)
     return false;
   }
   const [memory, passes, parallelism] = match.slice(1, 4).map(Number) as [number, number, number];
-  const salt = Buffer.from(match[4]!, 'base64');
+  const nonce = Buffer.from(match[4]!, 'base64');
   const expected = Buffer.from(match[5]!, 'base64');
-  const tag = await deriveTag(password, salt, { memory, passes, parallelism }, expected.byteLength);
+  const tag = await derive('argon2id', {
+    message: password,
+    nonce,
+    tagLength: expected.byteLength,
+    memory,
+    passes,
+    parallelism,
+  });
   return timingSafeEqual(tag, expected);
-}
-
-async function deriveTag(
-  password: string,
-  nonce: Buffer,
-  parameters: typeof PARAMETERS,
-  tagLength: number,
-): Promise<Buffer> {
-  return limiter.run(() =>
-    derive('argon2id', { message: password, nonce, tagLength, ...parameters }),
-  );
 }
 
 /** Harbor's rule for passwords and secrets: 8 to 128 characters with a lower, an upper and a digit. */

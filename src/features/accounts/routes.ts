@@ -5,8 +5,9 @@ import { NoBody, timestamp } from '../../platform/http/harbor-body.ts';
 import { locationOf } from '../../platform/http/location.ts';
 import { setPageHeaders, toLimits } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
+import { waitingClient } from '../../platform/http/waiting-client.ts';
 import { SIGNED_IN, type SignedInUser } from '../access/index.ts';
-import { hashPassword, requireStrongPassword, verifyPassword } from './password.ts';
+import { hashPassword, inTurn, requireStrongPassword, verifyPassword } from './password.ts';
 import * as schema from './schema.ts';
 import * as store from './store.ts';
 import { requireDistinctName } from './user-name.ts';
@@ -74,7 +75,7 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
       requireStrongPassword(password);
       const id = await store.insertUser(db, {
         ...user,
-        password_hash: await hashPassword(password),
+        password_hash: await inTurn(waitingClient(request), () => hashPassword(password)),
       });
       return reply.code(201).header('location', locationOf(request, id)).send(undefined);
     },
@@ -128,17 +129,12 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
       requireSelfOrAdmin(caller, request.params.user_id);
       requireStrongPassword(new_password);
       const { id, password_hash } = await getCredential(request.params.user_id);
-      const hash = password_hash ?? undefined;
-      if (caller.id === id && !(await verifyPassword(old_password ?? '', hash))) {
-        throw new Refusal('FORBIDDEN', 'forbidden: the old password is wrong');
-      }
-      if (await verifyPassword(new_password, hash)) {
-        throw new Refusal(
-          'BAD_REQUEST',
-          'bad request: the new password is the same as the old one',
-        );
-      }
-      await store.updatePassword(db, id, await hashPassword(new_password));
+      const hash = await inTurn(waitingClient(request), async () => {
+        if (caller.id === id) await requireOldPassword(old_password, password_hash);
+        await requireOtherPassword(new_password, password_hash);
+        return hashPassword(new_password);
+      });
+      await store.updatePassword(db, id, hash);
       return reply.send(undefined);
     },
   );
@@ -201,6 +197,16 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
 function readFilter(q = ''): store.UserFilter {
   const [, isPart, text] = /^username=(~?)(.+)$/.exec(q) ?? [];
   return isPart === '~' ? { part: text } : { name: text };
+}
+
+async function requireOldPassword(password: string | undefined, hash: string | null) {
+  if (await verifyPassword(password ?? '', hash ?? undefined)) return;
+  throw new Refusal('FORBIDDEN', 'forbidden: the old password is wrong');
+}
+
+async function requireOtherPassword(password: string, hash: string | null) {
+  if (!(await verifyPassword(password, hash ?? undefined))) return;
+  throw new Refusal('BAD_REQUEST', 'bad request: the new password is the same as the old one');
 }
 
 function requireSelfOrAdmin(caller: SignedInUser, id: number): void {

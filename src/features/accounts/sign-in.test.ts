@@ -3,6 +3,7 @@ import { createHook } from 'node:async_hooks';
 import { test, type TestContext } from 'node:test';
 
 import { basic } from '../../../test/harness/client.ts';
+import { beginRequest, send } from '../../../test/harness/wire.ts';
 import { ADMIN_PASSWORD, PASSWORD, startApp, type TestApp } from '../../../test/harness.ts';
 import { clock } from '../../lib/clock.ts';
 
@@ -105,19 +106,74 @@ test('a wrong password costs one hash, whether the user exists or not', async (t
   assert.equal(await cost('nobody\0', 'Wr0ngPassword'), 1);
 });
 
-test('a right password is hashed once in five minutes', async (t) => {
+test('a right password is hashed once, while it is used every five minutes', async (t) => {
   const started = await startApp(t);
   await started.createUser('ann');
   const hashes = countHashes(t);
+  const begin = clock.now().getTime();
+  const at = (minutes: number) =>
+    t.mock.method(clock, 'now', () => new Date(begin + minutes * 60_000));
 
-  for (let index = 0; index < 5; index += 1) await signIn(started, 'ann', PASSWORD);
-  const afterFive = hashes();
-  const later = new Date(clock.now().getTime() + 5 * 60_000 + 1);
-  t.mock.method(clock, 'now', () => later);
+  for (const minutes of [0, 4, 8, 12]) {
+    at(minutes);
+    await signIn(started, 'ann', PASSWORD);
+  }
+  const whileUsed = hashes();
+  at(17.1);
   await signIn(started, 'ann', PASSWORD);
 
-  assert.equal(afterFive, 1);
+  assert.equal(whileUsed, 1);
   assert.equal(hashes(), 2);
+});
+
+test('a right password that many send at once, from anywhere, is hashed once', async (t) => {
+  const started = await startApp(t);
+  await started.createUser('ann');
+  const hashes = countHashes(t);
+  const all = Array.from({ length: 60 }, (_, index) =>
+    signIn(started, 'ann', PASSWORD, `192.0.2.${index % 3}`),
+  );
+
+  const statuses = (await Promise.all(all)).map(({ statusCode }) => statusCode);
+
+  assert.deepEqual(new Set(statuses), new Set([200]));
+  assert.equal(hashes(), 1);
+});
+
+test('who guesses many passwords at once is not in the way of others, and hashes few', async (t) => {
+  const started = await startApp(t);
+  await started.createUser('ann');
+  const hashes = countHashes(t);
+  const guesses = Array.from({ length: 40 }, (_, index) =>
+    signIn(started, 'ann', `Wr0ng${index}`, '192.0.2.7'),
+  );
+  await Promise.race(guesses); // those that find no place are refused at once
+
+  const others = await signIn(started, 'ann', PASSWORD, '192.0.2.8');
+  const hashesOfOthers = hashes();
+  const statuses = (await Promise.all(guesses)).map(({ statusCode }) => statusCode);
+
+  assert.equal(others.statusCode, 200);
+  assert.ok(hashesOfOthers <= 6, String(hashesOfOthers));
+  assert.ok(hashes() <= 10, String(hashes()));
+  assert.deepEqual(new Set(statuses), new Set([401, 429]));
+});
+
+test('passwords of clients that went away are not hashed', async (t) => {
+  const started = await startApp(t);
+  const url = `${await started.listen()}${CURRENT}`;
+  const hashes = countHashes(t);
+  const guesses = Array.from({ length: 14 }, (_, index) =>
+    beginRequest(url, { headers: { authorization: basic(`user${index}`, 'Wr0ngPassword') } }),
+  );
+  for (const { request } of guesses) request.end();
+  await Promise.race(guesses.map(({ reply }) => reply)); // all have arrived
+
+  for (const { request } of guesses) request.destroy();
+  const reply = await send(url);
+
+  assert.equal(reply.statusCode, 200);
+  assert.ok(hashes() < 8, String(hashes()));
 });
 
 test('a remembered password ends with the change of it', async (t) => {

@@ -5,9 +5,10 @@ import { Refusal } from '../../lib/errors.ts';
 import { LruMap } from '../../lib/lru-map.ts';
 import { networkOf } from '../../lib/network-of.ts';
 import type { Lookups } from '../../platform/db/lookups.ts';
+import type { WaitingClient } from '../../platform/http/waiting-client.ts';
 import type { Platform } from '../../platform/index.ts';
 import type { SignedInUser } from '../access/index.ts';
-import { verifyPassword } from './password.ts';
+import { inTurn, verifyPassword } from './password.ts';
 import * as store from './store.ts';
 
 /** Failures are counted for the account at one address (IPv6: network), and for the address whatever the account. */
@@ -19,45 +20,93 @@ const REMEMBERED_MS = 5 * 60_000;
 const processKey = randomBytes(32);
 const remembered = new LruMap<string, number>(10_000);
 
+interface Attempt {
+  username: string;
+  password: string;
+  client: WaitingClient;
+}
+
 /**
  * Who these credentials belong to. Refuses wrong ones with 401, in the same time whether the account
  * exists or not, and with 429 for a while after many wrong ones.
  */
 export async function signIn(
-  { db, lookups, metrics }: Pick<Platform, 'db' | 'lookups' | 'metrics'>,
-  { username, password, address }: { username: string; password: string; address: string },
+  platform: SignInPlatform,
+  { username, password, client }: Attempt,
 ): Promise<SignedInUser> {
   // NUL can't be in a PostgreSQL text, so it is in no name.
   const account = username.includes('\0')
     ? undefined
-    : await store.findCredential(lookups, { username });
+    : await store.findCredential(platform.lookups, { username });
   const hash = account?.password_hash ?? undefined;
-  const memory = hash === undefined ? undefined : memoryKey(hash, password);
-  if (memory !== undefined && isRemembered(memory)) return toSignedIn(account!);
+  const memory = memoryKey(hash ?? `nobody ${username}`, password);
+  if (isRemembered(memory)) return toSignedIn(account!);
 
-  const network = networkOf(address);
+  const network = networkOf(client.address);
   const subjects = [
     `account:${username.slice(0, 255).toLowerCase()}@${network}`,
     `address:${network}`,
   ].map((subject) => subject.replaceAll('\0', '')) as [string, string];
-  await requireNotBlocked({ db, metrics }, subjects);
-  const isRight = await verifyPassword(password, hash);
+  await requireNotBlocked(platform, subjects);
+  const isRight = await shareTry(`${memory} ${network}`, client, () =>
+    tryPassword(platform, { password, hash, memory, subjects }),
+  );
+  if (isRight) return toSignedIn(account!);
+  throw new Refusal('UNAUTHORIZED', 'unauthorized: the user name or the password is wrong');
+}
+
+type SignInPlatform = Pick<Platform, 'db' | 'lookups' | 'metrics'>;
+
+const tries = new Map<string, { answer: Promise<boolean>; clients: WaitingClient[] }>();
+
+/** Waits for a turn. Whoever tries the same password from the same network meanwhile shares it. */
+function shareTry(
+  key: string,
+  client: WaitingClient,
+  work: () => Promise<boolean>,
+): Promise<boolean> {
+  const shared = tries.get(key);
+  if (shared !== undefined) {
+    shared.clients.push(client);
+    return shared.answer;
+  }
+  const clients = [client];
+  const isGone = () => clients.every((one) => one.isGone());
+  const answer = inTurn({ ...client, isGone }, work).finally(() => tries.delete(key));
+  tries.set(key, { answer, clients });
+  return answer;
+}
+
+interface Try {
+  password: string;
+  hash: string | undefined;
+  memory: string;
+  subjects: [account: string, address: string];
+}
+
+async function tryPassword(
+  { db, metrics }: SignInPlatform,
+  { password, hash, memory, subjects }: Try,
+): Promise<boolean> {
+  if (isRemembered(memory)) return true; // it was tried from elsewhere meanwhile
   // Many may have been tried at once: behind the free ones nobody learns which of them was right.
   await requireNotBlocked({ db, metrics }, subjects);
-  if (!isRight) {
+  const isRight = await verifyPassword(password, hash);
+  await requireNotBlocked({ db, metrics }, subjects);
+  if (isRight) {
+    metrics.signIns.inc({ result: 'accepted' });
+    await store.forgetFailures(db, [subjects[0]]);
+    remember(memory);
+  } else {
     await store.recordFailure(db, subjects[0], ACCOUNT_POLICY);
     await store.recordFailure(db, subjects[1], ADDRESS_POLICY);
     metrics.signIns.inc({ result: 'refused' });
-    throw new Refusal('UNAUTHORIZED', 'unauthorized: the user name or the password is wrong');
   }
-  metrics.signIns.inc({ result: 'accepted' });
-  await store.forgetFailures(db, [subjects[0]]);
-  remembered.set(memory!, clock.now().getTime() + REMEMBERED_MS);
-  return toSignedIn(account!);
+  return isRight;
 }
 
 async function requireNotBlocked(
-  { db, metrics }: Pick<Platform, 'db' | 'metrics'>,
+  { db, metrics }: Omit<SignInPlatform, 'lookups'>,
   subjects: string[],
 ): Promise<void> {
   const seconds = await store.findBlockedSeconds(db, subjects);
@@ -95,7 +144,12 @@ function memoryKey(hash: string, password: string): string {
     .digest('base64');
 }
 
+const remember = (key: string) => remembered.set(key, clock.now().getTime() + REMEMBERED_MS);
+
+/** Use makes it remembered for longer. */
 function isRemembered(key: string): boolean {
   const until = remembered.get(key);
-  return until !== undefined && until > clock.now().getTime();
+  if (until === undefined || until <= clock.now().getTime()) return false;
+  remember(key);
+  return true;
 }

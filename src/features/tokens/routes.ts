@@ -4,6 +4,7 @@ import Type from 'typebox';
 import { Refusal } from '../../lib/errors.ts';
 import { Reply } from '../../platform/http/harbor-body.ts';
 import type { App, Routes } from '../../platform/http/routes.ts';
+import { waitingClient } from '../../platform/http/waiting-client.ts';
 import type { Platform } from '../../platform/index.ts';
 import { ANONYMOUS, type Caller } from '../access/index.ts';
 import { signIn } from '../accounts/index.ts';
@@ -88,9 +89,10 @@ export const tokenRoutes =
         },
         config: { open: true },
       },
-      async ({ body, address }, reply) => {
+      async (request, reply) => {
+        const { body } = request;
         requireService(body.service);
-        const { caller, refreshToken } = await redeem(platform, body, address);
+        const { caller, refreshToken } = await redeem(platform, body, request);
         const wanted = parseScopes(listScopes(body.scope));
         const granted = await grantScopes(platform.lookups, caller, wanted);
         return reply.headers(NOT_KEPT).send({
@@ -139,7 +141,7 @@ function requireService(service: string | undefined): void {
 async function redeem(
   platform: Platform,
   form: TokenForm,
-  address: string,
+  request: FastifyRequest,
 ): Promise<{ caller: Caller; refreshToken?: string | undefined }> {
   const isOffline = form.access_type === 'offline';
   switch (form.grant_type) {
@@ -153,7 +155,11 @@ async function redeem(
       }
       // Some clients send this form without a name to ask as nobody.
       if (username === '' && password === '') return { caller: ANONYMOUS };
-      const user = await signIn(platform, { username, password, address });
+      const user = await signIn(platform, {
+        username,
+        password,
+        client: waitingClient(request),
+      });
       const refreshToken = isOffline
         ? await issueRefreshToken(platform, user, client_id)
         : undefined;
