@@ -4,8 +4,10 @@ export {
   forgetBlobDeletion,
   insertBlobDeletion,
   mountBlob,
+  putBlob,
   touchBlob,
   type BlobSource,
+  type WholeBlob,
 } from './store/blobs.ts';
 export {
   deleteManifest,

@@ -62,7 +62,7 @@ export async function getSettledUpload(
 }
 
 /** Undefined: no upload has such an id. */
-const uploadKey = ({ caller, scope }: FastifyRequest, id: string) =>
+export const uploadKey = ({ caller, scope }: FastifyRequest, id: string) =>
   UUID.test(id) ? { id, owner: ownerOf(caller), repository: scope! } : undefined;
 
 function refuseUnknown(): never {

@@ -73,7 +73,7 @@ export const manifestRoutes: Routes = (app, { db, lookups, config }) => {
         tags,
         maxTags: config.limits.tags_per_push,
         allowMissingBlobs: config.manifests.allow_missing_blobs,
-        bytes: await readBody(request, config.limits.manifest_bytes),
+        bytes: await readBody(request, config.limits.manifest_bytes, 'manifest'),
         contentType: request.headers['content-type'],
         actor: actorOf(request),
       });

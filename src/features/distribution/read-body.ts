@@ -2,13 +2,16 @@ import type { FastifyRequest } from 'fastify';
 
 import { Refusal } from '../../lib/errors.ts';
 
+const BROKEN = { manifest: 'MANIFEST_INVALID', blob: 'BLOB_UPLOAD_INVALID' } as const;
+
 /** The whole body, if it is not larger than `maxBytes`; else 413. */
 export async function readBody(
   { raw, headers }: FastifyRequest,
   maxBytes: number,
+  what: keyof typeof BROKEN,
 ): Promise<Buffer> {
   const tooLarge = () =>
-    new Refusal('REQUEST_ENTITY_TOO_LARGE', `a manifest may have at most ${maxBytes} bytes`);
+    new Refusal('REQUEST_ENTITY_TOO_LARGE', `a ${what} may have at most ${maxBytes} bytes`);
   if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
   const chunks: Buffer[] = [];
   let size = 0;
@@ -22,7 +25,7 @@ export async function readBody(
   } catch (cause) {
     raw.resume(); // what is left of it, so that the connection can be used again
     if (cause instanceof Refusal) throw cause;
-    throw new Refusal('MANIFEST_INVALID', 'the connection broke before the body was complete', {
+    throw new Refusal(BROKEN[what], 'the connection broke before the body was complete', {
       cause,
     });
   }

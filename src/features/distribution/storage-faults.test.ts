@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { sql } from 'kysely';
+
 import { ADMIN_PASSWORD, startApp, type TestApp } from '../../../test/harness.ts';
 import { basic } from '../../../test/harness/client.ts';
 import {
@@ -58,6 +60,7 @@ for (const method of ['write', 'sync'] as const) {
     const closing = `${path}?digest=${digestOf('0123456789')}`;
     await admin.patch(path, Buffer.from('01234'));
     const broken = changeWriters(t, app.platform.storage, () => ({ [method]: fail, finish: fail }));
+    const brokenWhole = t.mock.method(app.platform.storage, 'writeWhole', fail).mock;
 
     const patched = await admin.patch(path, Buffer.from('56789'), { 'content-range': '5-9' });
     const put = await admin.put(closing, Buffer.from('56789'), { 'content-range': '5-9' });
@@ -68,6 +71,7 @@ for (const method of ['write', 'sync'] as const) {
     const status = await admin.get(path);
     const blobsThen = await countBlobs(app);
     broken.restore();
+    brokenWhole.restore();
     const finished = await admin.put(closing, Buffer.from('56789'), { 'content-range': '5-9' });
 
     assert.deepEqual([patched.statusCode, put.statusCode, posted.statusCode], [500, 500, 500]);
@@ -217,3 +221,37 @@ function bufferBytes(): number {
   const { arrayBuffers, heapUsed } = process.memoryUsage();
   return arrayBuffers + heapUsed;
 }
+
+/** Ends what is just making a blob. */
+async function breakConnections({ platform }: TestApp): Promise<void> {
+  const ending = sql`select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and query like '%put' || '_blob%'`;
+  await ending.execute(platform.db).catch(() => {}); // it may be ended itself
+}
+
+test('when the answer to a commit is lost, the bytes stay, as the blob may be there', async (t) => {
+  const app = await startApp(t);
+  const admin = app.as('admin');
+  const { storage } = app.platform;
+  const writeWhole = storage.writeWhole.bind(storage);
+  t.mock.method(storage, 'writeWhole', async (location: string, bytes: Uint8Array) => {
+    await writeWhole(location, bytes);
+    setTimeout(() => void breakConnections(app), 0); // when the statement has been sent
+  });
+
+  const replies = await Promise.all(
+    Array.from({ length: 40 }, (_, number) =>
+      admin.post(
+        `/v2/${APP}/blobs/uploads/?digest=${digestOf(`blob ${number}`)}`,
+        Buffer.from(`blob ${number}`),
+      ),
+    ),
+  );
+  t.mock.restoreAll();
+
+  assert.ok(replies.every(({ statusCode }) => statusCode === 201 || statusCode === 503));
+  const db = open(app.address, 1); // a connection that nobody breaks
+  t.after(() => db.destroy());
+  const blobs = await db.selectFrom('blob').select('location').execute();
+  for (const { location } of blobs) assert.ok((await storage.readWhole(location)).length > 0);
+});

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { digestToBytes, type Digest, type DigestAlgorithm } from '../../oci/digest.ts';
 import type { Db } from '../../platform/db/connect.ts';
 import type { Checkpoint, FinishedBytes } from '../../platform/storage/index.ts';
-import type { RepositoryKey } from '../artifacts/index.ts';
+import type { RepositoryKey, WholeBlob } from '../artifacts/index.ts';
 
 /** A writer that says nothing for this long has lost its place. */
 export const LEASE_SECONDS = 30;
@@ -54,7 +54,7 @@ export async function beginUpload(
   return rows[0] && { ...rows[0], repository_name: name, algorithm, location, ...isNew };
 }
 
-interface UploadKey {
+export interface UploadKey {
   id: string;
   owner: string;
   repository: RepositoryKey;
@@ -137,9 +137,22 @@ export async function endUpload(
   const { rows } = await sql<{ is_used: boolean | null }>`
     select end_upload(${id}, ${fence}, ${digestToBytes(digest)}, ${sizeBytes}, ${location}, ${left})
       as is_used`.execute(db);
-  const { is_used: isUsed } = rows[0]!;
-  return isUsed === null ? undefined : { isUsed };
+  return toOutcome(rows[0]!.is_used);
 }
+
+/** Ends an upload without bytes with a whole blob. Undefined: it is not there, has bytes, or somebody writes to it. */
+export async function putUpload(
+  db: Db,
+  { id, owner, repository: { projectId, name } }: UploadKey,
+  { digest, sizeBytes, location }: WholeBlob,
+): Promise<{ isUsed: boolean } | undefined> {
+  const { rows } = await sql<{ is_used: boolean | null }>`
+    select put_upload(${id}, ${owner}, ${projectId}, ${name}, ${digestToBytes(digest)}, ${sizeBytes}, ${location})
+      as is_used`.execute(db);
+  return toOutcome(rows[0]!.is_used);
+}
+
+const toOutcome = (isUsed: boolean | null) => (isUsed === null ? undefined : { isUsed });
 
 export interface LeftBytes {
   location: string;

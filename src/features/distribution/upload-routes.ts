@@ -1,5 +1,6 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import { Socket } from 'node:net';
+import { Readable } from 'node:stream';
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
@@ -17,6 +18,7 @@ import * as store from './store.ts';
 import { discardUpload } from './upload-bytes.ts';
 import { appendChunk, finishUpload, type Chunk } from './upload-session.ts';
 import { progressHeaders, projectGone, type UploadDeps } from './upload.ts';
+import { isWholeBlob, putBlob, putUpload, readWholeBlob } from './whole-blob.ts';
 
 const Params = Type.Object({ name: Type.String(), id: Type.String() });
 const StartQuery = Type.Object({
@@ -55,8 +57,16 @@ export const uploadRoutes: Routes = (app, platform) => {
     { schema: { ...hidden, params: Params, querystring: StartQuery }, config },
     async (request, reply) => {
       const digest = parseDigest(request.query.digest ?? '');
+      const { id } = request.params;
       const chunk = readChunk(request);
-      const upload = await claimUpload(deps, request, request.params.id, chunk.range?.start);
+      if (isWholeBlob(request, deps.config.limits.blob_bytes)) {
+        const bytes = await readWholeBlob(deps, request);
+        if (await putUpload(deps, request, { id, digest, bytes })) {
+          return sendBlobCreated(reply, request, digest);
+        }
+        chunk.body = Readable.from([bytes]);
+      }
+      const upload = await claimUpload(deps, request, id, chunk.range?.start);
       await finishUpload(deps, upload, chunk, digest);
       return sendBlobCreated(reply, request, digest);
     },
@@ -101,6 +111,11 @@ async function startUpload(
       deps.metrics.uploads.inc({ result: 'mounted' });
       return sendBlobCreated(reply, request, mount);
     }
+  }
+  if (digest !== undefined && isWholeBlob(request, deps.config.limits.blob_bytes)) {
+    const bytes = await readWholeBlob(deps, request);
+    await putBlob(deps, request, { digest, bytes });
+    return sendBlobCreated(reply, request, digest);
   }
   const upload = await store.beginUpload(deps.db, {
     repository: request.scope!,

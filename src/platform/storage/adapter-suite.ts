@@ -37,6 +37,7 @@ export function testStorage(
   checkWriting(check);
   checkContinuing(check);
   checkRepeating(check);
+  checkWhole(check);
   checkReading(check);
   checkKeeping(check);
   checkReplacing(check);
@@ -216,6 +217,24 @@ function checkRepeating(check: Check): void {
       assert.ok((await read(open(), finished.location)).equals(bytes));
     }
   });
+}
+
+function checkWhole(check: Check): void {
+  check(
+    'small blobs written whole can be read, many at once, by another process too',
+    async (storage, open) => {
+      const blobs = Array.from({ length: 50 }, (_, number) => ({
+        location: storage.newLocation(),
+        bytes: randomBytes(1 + number * 5000),
+      }));
+
+      await Promise.all(blobs.map(({ location, bytes }) => storage.writeWhole(location, bytes)));
+
+      for (const { location, bytes } of blobs) {
+        assert.ok((await open().readWhole(location)).equals(bytes));
+      }
+    },
+  );
 }
 
 function checkReading(check: Check): void {

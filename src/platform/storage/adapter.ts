@@ -66,6 +66,8 @@ export interface BlobStorage {
    * writer that lost its right can spoil bytes in front of a checkpoint, so that others need a copy.
    */
   copyPrefix?(from: string, to: string, sizeBytes: number): Promise<void>;
+  /** Stores all bytes of a small blob at a new location. Resolves when they would survive a power cut. */
+  writeWhole(location: string, bytes: Uint8Array): Promise<void>;
   /** Opens a part of a location. Fails when bytes of that part are missing. */
   openReader(location: string, range: ByteRange): Promise<BlobReader>;
   /** All bytes of a small blob. */

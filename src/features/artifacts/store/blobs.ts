@@ -21,6 +21,29 @@ export async function touchBlob(
   return rows[0]!.is_there;
 }
 
+export interface WholeBlob {
+  digest: Digest;
+  sizeBytes: number;
+  /** Where its durable bytes are. */
+  location: string;
+}
+
+/**
+ * Makes durable bytes a blob of the repository, which is made if it is not there. Not used: the same blob was
+ * there, and these bytes are listed for removal. Undefined: the project is gone.
+ */
+export async function putBlob(
+  db: Db,
+  { projectId, name }: RepositoryKey,
+  { digest, sizeBytes, location }: WholeBlob,
+): Promise<{ isUsed: boolean } | undefined> {
+  const { rows } = await sql<{ is_used: boolean | null }>`
+    select put_blob(${projectId}, ${name}, ${digestToBytes(digest)}, ${sizeBytes}, ${location})
+      as is_used`.execute(db);
+  const { is_used: isUsed } = rows[0]!;
+  return isUsed === null ? undefined : { isUsed };
+}
+
 /** Lists bytes that are no blob for removal after `delaySeconds`, so that no crash leaves them behind. */
 export async function insertBlobDeletion(
   db: Db,

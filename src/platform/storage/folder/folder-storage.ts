@@ -23,6 +23,7 @@ import {
 import { readAll } from '../read-all.ts';
 import { FolderReader } from './folder-reader.ts';
 import { FolderWriter, syncFolder } from './folder-writer.ts';
+import { WholeFiles } from './whole-files.ts';
 
 const LOCATION = /^[0-9a-f]{2}\/[0-9a-f-]{36}$/;
 
@@ -33,6 +34,7 @@ export function openFolderStorage(root: string): BlobStorage {
 
 class FolderStorage implements BlobStorage {
   readonly #root: string;
+  readonly #wholeFiles = new WholeFiles();
 
   constructor(root: string) {
     this.#root = root;
@@ -75,6 +77,16 @@ class FolderStorage implements BlobStorage {
     const isCut = size > offsetBytes;
     if (isCut) await handle.truncate(offsetBytes);
     return new FolderWriter({ handle, location, path, sizeBytes: offsetBytes, isNew, isCut });
+  }
+
+  async writeWhole(location: string, bytes: Uint8Array): Promise<void> {
+    const path = this.#path(location);
+    try {
+      await this.#wholeFiles.write(path, bytes);
+    } catch (cause) {
+      await rm(path, { force: true });
+      throw cause;
+    }
   }
 
   async copyPrefix(from: string, to: string, sizeBytes: number): Promise<void> {

@@ -1,8 +1,8 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { Refusal } from '../../../lib/errors.ts';
 import type { BlobWriter, Checkpoint, FinishedBytes } from '../adapter.ts';
+import { explain } from './full-disk.ts';
 
 /** Small chunks are gathered to this size before they go to the file. */
 const FLUSH_BYTES = 1024 * 1024;
@@ -114,15 +114,6 @@ export class FolderWriter implements BlobWriter {
     this.#syncing = this.#handle.datasync().catch(explain);
     this.#syncing.catch(() => {}); // whoever awaits it next gets the error
   }
-}
-
-/** A full disk is no fault of the program: whoever pushes should know. */
-function explain(cause: NodeJS.ErrnoException): never {
-  if (cause.code !== 'ENOSPC' && cause.code !== 'EDQUOT') throw cause;
-  throw new Refusal('UNAVAILABLE', 'the storage of this registry is full; tell its administrator', {
-    cause,
-    status: 507,
-  });
 }
 
 /** What is left of `chunks` after a write that took only the first `count` bytes. */
