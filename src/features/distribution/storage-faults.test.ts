@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { sql } from 'kysely';
 
 import { ADMIN_PASSWORD, startApp, type TestApp } from '../../../test/harness.ts';
+import { open } from '../../../test/harness/database.ts';
 import { basic } from '../../../test/harness/client.ts';
 import {
   beginUpload,
