@@ -26,6 +26,7 @@ import { RequestLog } from '../platform/log/request-log.ts';
 import { authenticate } from './authenticate.ts';
 import { authorize, requireDeclaredAccess } from './authorize.ts';
 import { collectMethods, refuseOtherMethods } from './method-not-allowed.ts';
+import { limitPipelining } from './limit-pipelining.ts';
 import { metricsRoutes, type CollectMetrics } from './metrics-routes.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { createErrorHandler, toBody } from './reply-error.ts';
@@ -55,6 +56,7 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
     observeRequest(request, reply, platform);
     done();
   });
+  limitPipelining(app);
 
   const tokens = createBearerTokens(createSigningKeys(platform), {
     lifetimeSeconds: config.tokens.lifetime_seconds,

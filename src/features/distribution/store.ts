@@ -125,6 +125,11 @@ export async function commitOffset(
   return rows.length > 0;
 }
 
+export async function isUpload(db: Db, id: string): Promise<boolean> {
+  const { rows } = await sql`select from upload where id = ${id}`.execute(db);
+  return rows.length > 0;
+}
+
 /**
  * Ends an upload whose lease we hold: its durable bytes are a blob of the repository now, or one more copy of a
  * blob, which is listed for removal. Undefined: it was cancelled, its repository deleted, or the lease lost.

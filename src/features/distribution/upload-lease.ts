@@ -1,5 +1,12 @@
+import { Refusal } from '../../lib/errors.ts';
 import * as store from './store.ts';
-import { checkpointOf, outOfOrder, type ClaimedUpload, type UploadDeps } from './upload.ts';
+import {
+  checkpointOf,
+  outOfOrder,
+  uploadGone,
+  type ClaimedUpload,
+  type UploadDeps,
+} from './upload.ts';
 import { takeOver } from './upload-bytes.ts';
 
 const RENEW_MS = (store.LEASE_SECONDS * 1000) / 3;
@@ -36,9 +43,11 @@ async function holdLease<T>(
     return await work(lost.signal);
   } catch (cause) {
     // Without a copy of our own the lease only runs out, so that the next one makes a copy.
-    if (!upload.isShared) {
-      await store.commitOffset(db, upload, checkpointOf(upload)).catch(() => false);
-    }
+    const isOurs =
+      upload.isShared ||
+      (await store.commitOffset(db, upload, checkpointOf(upload)).catch(() => true));
+    const mayBeGone = !(cause instanceof Refusal) || cause.code === 'RANGE_INVALID';
+    if (!isOurs && mayBeGone && !(await store.isUpload(db, upload.id))) throw uploadGone(cause);
     throw cause;
   } finally {
     clearInterval(timer);

@@ -4,11 +4,18 @@ import { Refusal } from '../../lib/errors.ts';
 import { digestAlgorithm, type Digest } from '../../oci/digest.ts';
 import type { ByteRange } from '../../oci/http-range.ts';
 import type { BlobWriter, Checkpoint, FinishedBytes } from '../../platform/storage/index.ts';
+import { retryConflicts } from '../../platform/db/transaction.ts';
 import * as store from './store.ts';
 import { blobTooLarge, receiveBody } from './upload-body.ts';
 import { discardUpload, removeLeftBytes } from './upload-bytes.ts';
 import { withLease } from './upload-lease.ts';
-import { checkpointOf, outOfOrder, type ClaimedUpload, type UploadDeps } from './upload.ts';
+import {
+  checkpointOf,
+  outOfOrder,
+  uploadGone,
+  type ClaimedUpload,
+  type UploadDeps,
+} from './upload.ts';
 
 export interface Chunk {
   body: Readable;
@@ -119,13 +126,8 @@ async function commitUpload(
   { id, fence }: ClaimedUpload,
   blob: FinishedBytes & { digest: Digest },
 ): Promise<void> {
-  const ended = await store.endUpload(deps.db, { id, fence }, blob);
-  if (ended === undefined) {
-    throw new Refusal(
-      'BLOB_UPLOAD_UNKNOWN',
-      'the upload was cancelled, or its repository deleted, meanwhile',
-    );
-  }
+  const ended = await retryConflicts(() => store.endUpload(deps.db, { id, fence }, blob));
+  if (ended === undefined) throw uploadGone();
   deps.liveHashes.forget(id);
   deps.metrics.uploads.inc({ result: ended.isUsed ? 'stored' : 'deduplicated' });
   if (!ended.isUsed) await removeLeftBytes(deps, blob.location);

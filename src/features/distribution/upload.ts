@@ -46,6 +46,15 @@ export function outOfOrder(upload: store.Upload): Refusal {
   );
 }
 
+/** Somebody cancelled it, or deleted its repository, while it was written to. */
+export function uploadGone(cause?: unknown): Refusal {
+  return new Refusal(
+    'BLOB_UPLOAD_UNKNOWN',
+    'the upload was cancelled, or its repository deleted, meanwhile',
+    { cause },
+  );
+}
+
 /** It was deleted while the caller's rights in it were looked up. */
 export function projectGone(): Refusal {
   return new Refusal('NAME_UNKNOWN', 'the project is not there any more');

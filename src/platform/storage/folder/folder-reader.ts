@@ -4,6 +4,11 @@ import type { BlobReader, ByteRange } from '../adapter.ts';
 
 /** Enough that the calls cost little beside the bytes. */
 const CHUNK_BYTES = 512 * 1024;
+/** With more downloads at once than this each has less: thousands of slow ones must not need gigabytes. */
+const MANY = 32;
+const CHUNK_OF_MANY_BYTES = 64 * 1024;
+
+let open = 0;
 
 /** Reads into one piece of memory again and again: new memory for each chunk costs more than the reading. */
 export class FolderReader implements BlobReader {
@@ -16,7 +21,9 @@ export class FolderReader implements BlobReader {
     this.#handle = handle;
     this.#position = start;
     this.#end = end + 1;
-    this.#buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, this.#end - start));
+    open += 1;
+    const chunkBytes = open > MANY ? CHUNK_OF_MANY_BYTES : CHUNK_BYTES;
+    this.#buffer = Buffer.allocUnsafeSlow(Math.min(chunkBytes, this.#end - start));
   }
 
   async next(): Promise<Uint8Array> {
@@ -29,6 +36,7 @@ export class FolderReader implements BlobReader {
   }
 
   async close(): Promise<void> {
+    open -= 1;
     await this.#handle.close();
   }
 }
