@@ -4,6 +4,7 @@ import { userRoutes } from '../features/accounts/index.ts';
 import { distributionRoutes } from '../features/distribution/index.ts';
 import { memberRoutes, projectRoutes } from '../features/projects/index.ts';
 import { systemRoutes } from '../features/system/index.ts';
+import { trashRoutes } from '../features/trash/index.ts';
 import type { Routes } from '../platform/http/routes.ts';
 
 /** Every room's routes under Harbor's `/api/v2.0`. */
@@ -14,6 +15,7 @@ export const apiRoutes: Routes[] = [
   memberRoutes,
   repositoryRoutes,
   auditRoutes,
+  trashRoutes,
 ];
 
 /** Routes with paths of their own. */

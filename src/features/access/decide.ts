@@ -1,8 +1,9 @@
 import { Refusal, notFound } from '../../lib/errors.ts';
+import type { Db } from '../../platform/db/connect.ts';
 import type { Lookups } from '../../platform/db/lookups.ts';
 import type { Caller, RepositoryAction } from './caller.ts';
-import { PROJECT_PERMISSIONS, roleAllows } from './roles.ts';
-import { findStanding, type ProjectStanding } from './store.ts';
+import { PROJECT_PERMISSIONS, ROLE_IDS, roleAllows, type Role } from './roles.ts';
+import { findStanding, listProjectIdsByRole, type ProjectStanding } from './store.ts';
 
 /** Permissions of the whole registry: for administrators only. */
 const SYSTEM_PERMISSIONS = new Set([
@@ -60,6 +61,21 @@ export async function requireProjectAccess(
     'FORBIDDEN',
     `forbidden: you lack ${permission} in this project, or it does not exist`,
   );
+}
+
+/** The projects, in the trash or not, in which the caller's role has the permission. */
+export async function listAllowedProjectIds(
+  db: Db,
+  caller: Caller,
+  permission: string,
+): Promise<number[] | 'all'> {
+  requireSignedIn(caller);
+  const { id, isSysadmin } = caller.user!;
+  if (isSysadmin) return 'all';
+  const roles = (Object.keys(ROLE_IDS) as Role[]).filter((role) =>
+    roleAllows([role], false, permission),
+  );
+  return listProjectIdsByRole(db, id, roles);
 }
 
 /** A repository the caller may use, by the project it is in. */

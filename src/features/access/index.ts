@@ -14,6 +14,7 @@ export {
   holdsGrant,
   isPermission,
   listActions,
+  listAllowedProjectIds,
   requireProjectAccess,
   requireSystemAccess,
   SIGNED_IN,

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 
 import { findRole, PROJECT_PERMISSIONS, ROLE_IDS, roleAllows, strongestRole } from './roles.ts';
 
-// Harbor's table as it documents it: projectAdmin, maintainer, developer, guest, limitedGuest, and anyone
-// in a public project.
+// Harbor's table as it documents it, and what Harbor lacks: projectAdmin, maintainer, developer, guest,
+// limitedGuest, and anyone in a public project.
 const HARBOR = `
 | project | r u d | r | r | r | r | r |
 | member | c r u d l | r l | r l | r l | | |
@@ -28,6 +28,7 @@ const HARBOR = `
 | artifact-label | c d | c d | c d | | | |
 | preheat-policy | c r u d l | | | | | |
 | export-cve | c r l | c r l | c r l | | | |
+| trash | l d b | | | | | |
 `;
 const ROLES = ['projectAdmin', 'maintainer', 'developer', 'guest', 'limitedGuest'] as const;
 const ACTIONS = {
@@ -40,6 +41,7 @@ const ACTIONS = {
   p: 'push',
   o: 'operate',
   s: 'stop',
+  b: 'restore',
 };
 const rows = HARBOR.trim()
   .split('\n')

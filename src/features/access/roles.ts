@@ -21,6 +21,7 @@ const ACTIONS = {
   p: 'push',
   o: 'operate',
   s: 'stop',
+  b: 'restore',
 } as const;
 
 // Who may do what in a project, a letter per action (see ACTIONS); `-` is nothing.
@@ -48,6 +49,7 @@ accessory            l        l        l        l     l     l
 artifact-label       cd       cd       cd       -     -     -
 preheat-policy       crudl    -        -        -     -     -
 export-cve           crl      crl      crl      -     -     -
+trash                ldb      -        -        -     -     -
 `;
 const COLUMNS: Column[] = [
   'projectAdmin',

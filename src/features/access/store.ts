@@ -66,6 +66,21 @@ export async function listMemberProjectIds(db: Db, userId: number): Promise<numb
   return rows.map((row) => row.project_id);
 }
 
+/** The ids of the projects, in the trash or not, in which one of these roles is the user's. */
+export async function listProjectIdsByRole(
+  db: Db,
+  userId: number,
+  roles: Role[],
+): Promise<number[]> {
+  const rows = await db
+    .selectFrom('member')
+    .select('project_id')
+    .where('user_id', '=', userId)
+    .where(sql<boolean>`role_id = any (${roles.map((role) => ROLE_IDS[role])})`)
+    .execute();
+  return rows.map((row) => row.project_id);
+}
+
 export interface Member {
   id: number;
   project_id: number;

@@ -19,9 +19,23 @@ export {
   ensureRepository,
   isRepository,
   listRepositoryNames,
+  renameRepositories,
   type RepositoryKey,
 } from './store/repositories.ts';
 export { repositoryRoutes } from './routes.ts';
+export {
+  listPurgeable,
+  purgeManifests,
+  purgeTags,
+  removeEmptyRepositories,
+  retireRepositories,
+} from './store/purge.ts';
+export {
+  lockRepositoryById,
+  restoreManifest,
+  restoreRepository,
+  restoreTag,
+} from './store/restore.ts';
 export { deleteTag, listTagNames } from './store/tags.ts';
 export { openArtifactLookups, type FoundBlob } from './store/lookups.ts';
 export {

@@ -3,11 +3,13 @@ import type { AuditRow } from './store.ts';
 const OPERATIONS: Record<string, string> = {
   pushed: 'create',
   created: 'create',
+  restored: 'create',
   member_added: 'create',
   updated: 'update',
   password_changed: 'update',
   member_changed: 'update',
   deleted: 'delete',
+  purged: 'delete',
   member_removed: 'delete',
 };
 

@@ -5,7 +5,14 @@ import { NoBody, timestamp } from '../../platform/http/harbor-body.ts';
 import { locationOf } from '../../platform/http/location.ts';
 import { setPageHeaders, toLimits } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
-import { insertMember, ROLE_IDS, SIGNED_IN, strongestRole, type Role } from '../access/index.ts';
+import {
+  callerName,
+  insertMember,
+  ROLE_IDS,
+  SIGNED_IN,
+  strongestRole,
+  type Role,
+} from '../access/index.ts';
 import * as schema from './schema.ts';
 import * as store from './store.ts';
 
@@ -67,8 +74,8 @@ export const projectRoutes: Routes = (app, { db }) => {
         const project_id = await store.insertProject(tx, {
           name: project_name,
           owner_id,
-          is_public:
-            metadata?.public === undefined ? isPublic === true : metadata.public === 'true',
+          is_public: isPublic === true,
+          ...toColumns(metadata),
         });
         await insertMember(tx, { project_id, user_id: owner_id, role: 'projectAdmin' });
         return project_id;
@@ -110,10 +117,8 @@ export const projectRoutes: Routes = (app, { db }) => {
       config: { access: 'project:update', project: 'project_name_or_id' },
     },
     async ({ standing, body }, reply) => {
-      const isPublic = body.metadata?.public;
-      if (isPublic !== undefined) {
-        await store.updateProject(db, standing!.id, { is_public: isPublic === 'true' });
-      }
+      const change = toColumns(body.metadata);
+      if (Object.keys(change).length > 0) await store.updateProject(db, standing!.id, change);
       return reply.send(undefined);
     },
   );
@@ -125,16 +130,32 @@ export const projectRoutes: Routes = (app, { db }) => {
         operationId: 'deleteProject',
         tags: ['project'],
         params: schema.ProjectParams,
+        querystring: schema.ProjectDeletion,
         response: { 200: NoBody },
       },
       config: { access: 'project:delete', project: 'project_name_or_id' },
     },
-    async ({ standing }, reply) => {
-      await store.deleteProject(db, standing!.id);
+    async ({ standing, query, caller, headers }, reply) => {
+      await store.deleteProject(db, {
+        id: standing!.id,
+        withRepositories: query.with_repositories,
+        actor: callerName(caller),
+        client: (headers['user-agent'] ?? '').slice(0, 255),
+      });
       return reply.send(undefined);
     },
   );
 };
+
+/** What the metadata says of the project's columns; what it leaves out stays as it is. */
+function toColumns({ public: isPublic, trash_days }: schema.Metadata = {}) {
+  return {
+    ...(isPublic === undefined ? {} : { is_public: isPublic === 'true' }),
+    ...(trash_days === undefined
+      ? {}
+      : { trash_days: trash_days === 'default' ? null : Number(trash_days) }),
+  };
+}
 
 function toReply(project: store.Project, roles: Role[]) {
   const strongest = strongestRole(roles);
@@ -148,6 +169,9 @@ function toReply(project: store.Project, roles: Role[]) {
     ...(strongest === undefined ? {} : { current_user_role_id: ROLE_IDS[strongest] }),
     current_user_role_ids: roles.length === 0 ? null : roles.map((role) => ROLE_IDS[role]),
     repo_count: project.repo_count,
-    metadata: { public: String(project.is_public) },
+    metadata: {
+      public: String(project.is_public),
+      ...(project.trash_days === null ? {} : { trash_days: String(project.trash_days) }),
+    },
   };
 }

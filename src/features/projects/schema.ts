@@ -1,20 +1,30 @@
-import Type from 'typebox';
+import Type, { type Static } from 'typebox';
+import Value from 'typebox/value';
 
 import { HarborBody, Id, Reply } from '../../platform/http/harbor-body.ts';
 import { PageQuery } from '../../platform/http/paging.ts';
 
 /** Metadata values are strings in Harbor's API. */
 const Metadata = Type.Object(
-  { public: Type.Optional(Type.Enum(['true', 'false'])) },
+  {
+    public: Type.Optional(Type.Enum(['true', 'false'])),
+    trash_days: Type.Optional(Type.String({ pattern: '^(default|0|[1-9][0-9]{0,3})$' })),
+  },
   { additionalProperties: false },
 );
 
+export type Metadata = Static<typeof Metadata>;
+
+const ProjectName = Type.String({
+  minLength: 1,
+  maxLength: 255,
+  pattern: '^[a-z0-9]+(?:[._-][a-z0-9]+)*$',
+});
+
+export const isProjectName = (text: string): boolean => Value.Check(ProjectName, text);
+
 export const ProjectCreation = HarborBody({
-  project_name: Type.String({
-    minLength: 1,
-    maxLength: 255,
-    pattern: '^[a-z0-9]+(?:[._-][a-z0-9]+)*$',
-  }),
+  project_name: ProjectName,
   public: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
   metadata: Type.Optional(Metadata),
 });
@@ -22,6 +32,9 @@ export const ProjectCreation = HarborBody({
 export const ProjectChange = HarborBody({ metadata: Type.Optional(Metadata) });
 
 export const ProjectParams = Type.Object({ project_name_or_id: Type.String({ minLength: 1 }) });
+export const ProjectDeletion = Type.Object({
+  with_repositories: Type.Boolean({ default: false }),
+});
 export const ProjectHead = Type.Object({ project_name: Type.String() });
 export const ProjectList = Type.Object({
   ...PageQuery.properties,
@@ -39,7 +52,7 @@ export const ProjectReply = Reply({
   current_user_role_id: Type.Integer(),
   current_user_role_ids: Type.Union([Type.Array(Type.Integer()), Type.Null()]),
   repo_count: Type.Integer(),
-  metadata: Type.Object({ public: Type.String() }),
+  metadata: Type.Object({ public: Type.String(), trash_days: Type.Optional(Type.String()) }),
 });
 
 const RoleId = Type.Integer({ minimum: 1, maximum: 5 }); // else 400, as all rules about bodies

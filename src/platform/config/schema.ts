@@ -151,6 +151,15 @@ export const ConfigSchema = group('Configuration of `roadstead server`', {
       minimum: 1,
     }),
   }),
+  trash: group('What is deleted can be restored for a while.', {
+    days: Type.Integer({
+      description:
+        'How many days what was deleted stays in the trash, unless its project says otherwise. 0: it is removed soon.',
+      default: 14,
+      minimum: 0,
+      maximum: 9999,
+    }),
+  }),
   manifests: group('What manifests are accepted.', {
     allow_missing_blobs: Type.Boolean({
       description:

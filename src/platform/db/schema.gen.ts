@@ -28,6 +28,18 @@ export interface BlobDeletion {
   size_bytes: number;
 }
 
+export interface Deletion {
+  actor: string | null;
+  client: string | null;
+  deleted_at: Generated<Date>;
+  id: string;
+  kind: string;
+  project_id: number;
+  purged_at: Date | null;
+  reference: string;
+  repository_id: number | null;
+}
+
 export interface Event {
   actor: string;
   after: unknown | null;
@@ -78,6 +90,7 @@ export interface LiveProject {
   is_public: Generated<boolean>;
   name: string;
   owner_id: number;
+  trash_days: number | null;
   updated_at: Generated<Date>;
 }
 
@@ -155,6 +168,7 @@ export interface Project {
   is_public: Generated<boolean>;
   name: string;
   owner_id: number;
+  trash_days: number | null;
   updated_at: Generated<Date>;
 }
 
@@ -262,6 +276,7 @@ export interface DB {
   blob: Blob;
   blob_candidate: BlobCandidate;
   blob_deletion: BlobDeletion;
+  deletion: Deletion;
   event: Event;
   event_dispatcher: EventDispatcher;
   event_outbox: EventOutbox;

@@ -11,6 +11,7 @@ export type EventType =
   | 'project.member_added'
   | 'project.member_changed'
   | 'project.member_removed'
+  | `${'tag' | 'artifact' | 'repository' | 'project'}.${'restored' | 'purged'}`
   | 'user.created'
   | 'user.updated'
   | 'user.deleted'

@@ -5,7 +5,7 @@ import { digestToBytes, type Digest } from '../../../oci/digest.ts';
 import type { Db } from '../../../platform/db/connect.ts';
 import { isForeignKeyViolation } from '../../../platform/db/errors.ts';
 import { inTransaction } from '../../../platform/db/transaction.ts';
-import type { RepositoryKey } from './repositories.ts';
+import { lockRepository, type RepositoryKey } from './repositories.ts';
 
 /**
  * Starts the grace period of a blob anew: a client that asks for it relies on it being there for the
@@ -133,16 +133,17 @@ export async function mountBlob(
 /** Stops serving a blob from a repository. Refuses while a manifest there needs it. False: it is not there. */
 export async function deleteBlob(
   db: Db,
-  { projectId, name }: RepositoryKey,
+  repository: RepositoryKey,
   digest: Digest,
 ): Promise<boolean> {
   return inTransaction(db, async (tx) => {
+    // Nothing in it is restored meanwhile.
+    const repositoryId = await lockRepository(tx, repository, 'shared');
+    if (repositoryId === undefined) return false;
     const { rows } = await sql<{ repository_id: number; blob_id: number }>`
       select rb.repository_id, rb.blob_id
-      from live_repository r
-      join repository_blob rb on rb.repository_id = r.id and rb.is_served
-      join blob b on b.id = rb.blob_id
-      where r.project_id = ${projectId} and r.name = ${name} and b.digest = ${digestToBytes(digest)}
+      from repository_blob rb join blob b on b.id = rb.blob_id
+      where rb.repository_id = ${repositoryId} and rb.is_served and b.digest = ${digestToBytes(digest)}
       for update of rb`.execute(tx);
     const found = rows[0];
     if (found === undefined) return false;

@@ -9,6 +9,7 @@ import type { Db } from '../../../platform/db/connect.ts';
 import { isForeignKeyViolation } from '../../../platform/db/errors.ts';
 import { emit } from '../../../platform/events/index.ts';
 import { inTransaction, retryConflicts } from '../../../platform/db/transaction.ts';
+import { recordDeletion } from './record-deletion.ts';
 import { lockRepository, type RepositoryKey } from './repositories.ts';
 
 export interface NewManifest {
@@ -101,6 +102,15 @@ export async function deleteManifest(
       select repository_id, name, null, ${digestToBytes(digest)}::bytea, ${actor}, ${client} from gone
       returning name`.execute(tx);
     await tx.updateTable('manifest').set(deletion).where('id', '=', found.id).execute();
+    await recordDeletion(tx, {
+      id: deletion.deletion_id,
+      kind: 'artifact',
+      projectId: key.projectId,
+      repositoryId,
+      reference: digest,
+      actor,
+      client,
+    });
     await emit(tx, {
       type: 'artifact.deleted',
       projectId: key.projectId,

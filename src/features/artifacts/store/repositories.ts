@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 
 import { sql } from 'kysely';
 
+import { parseRepositoryName } from '../../../oci/reference.ts';
 import type { Db } from '../../../platform/db/connect.ts';
 import { emit } from '../../../platform/events/index.ts';
 import { inTransaction } from '../../../platform/db/transaction.ts';
+import { recordDeletion } from './record-deletion.ts';
 
 /** A repository as a request names it. The project's id comes from the caller's rights. */
 export interface RepositoryKey {
@@ -27,14 +29,19 @@ export async function isRepository(db: Db, { projectId, name }: RepositoryKey): 
 
 /**
  * Locks a repository until the transaction ends, and answers its id. Shared: it can't be deleted meanwhile.
- * Whoever changes what is in it takes this lock first, then that of the manifest, then those of the tags by
- * name: in one order, nobody waits for each other.
+ * Whoever changes what is in it locks the project and takes this lock first, then that of the manifest, then
+ * those of the tags by name: in one order, nobody waits for each other.
  */
 export async function lockRepository(
   tx: Db,
   { projectId, name }: RepositoryKey,
   lock: 'shared' | 'exclusive',
 ): Promise<number | undefined> {
+  const { rows: projects } = await sql`
+    select id from project where id = ${projectId} and deleted_at is null for key share`.execute(
+    tx,
+  );
+  if (projects.length === 0) return undefined;
   const { rows } = await sql<{ id: number }>`
     select id from repository where project_id = ${projectId} and name = ${name} and deleted_at is null
     for ${lock === 'shared' ? sql`key share` : sql`update`}`.execute(tx);
@@ -50,6 +57,21 @@ export async function ensureRepository(
     id: number | null;
   }>`select ensure_repository(${projectId}, ${name}) as id`.execute(db);
   return rows[0]!.id ?? undefined;
+}
+
+/** Makes the names of all repositories of a project begin with its new name, in the trash or not. */
+export async function renameRepositories(
+  tx: Db,
+  projectId: number,
+  { from, to }: { from: string; to: string },
+): Promise<void> {
+  await sql`update repository set name = ${to}::text || substr(name, ${from.length + 1}::int)
+    where project_id = ${projectId}`.execute(tx);
+  const { rows } = await sql<{ name: string }>`
+    select name from repository where project_id = ${projectId} order by length(name) desc limit 1`.execute(
+    tx,
+  );
+  for (const { name } of rows) parseRepositoryName(name); // it may be too long now
 }
 
 /** Names of repositories that hold something, in byte order, `last` left out. */
@@ -149,6 +171,15 @@ export async function deleteRepository(
         .execute();
     }
     await tx.updateTable('repository').set(deletion).where('id', '=', repositoryId).execute();
+    await recordDeletion(tx, {
+      id: deletion.deletion_id,
+      kind: 'repository',
+      projectId: key.projectId,
+      repositoryId,
+      reference: '',
+      actor,
+      client,
+    });
     await emit(tx, {
       type: 'repository.deleted',
       projectId: key.projectId,

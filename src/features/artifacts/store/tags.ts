@@ -6,6 +6,7 @@ import { digestFromBytes } from '../../../oci/digest.ts';
 import type { Db } from '../../../platform/db/connect.ts';
 import { emit } from '../../../platform/events/index.ts';
 import { inTransaction } from '../../../platform/db/transaction.ts';
+import { recordDeletion } from './record-deletion.ts';
 import { lockRepository, type RepositoryKey } from './repositories.ts';
 
 /** Names in byte order, those behind `last`; undefined when there is no such repository. */
@@ -38,9 +39,10 @@ export async function deleteTag(
   return inTransaction(db, async (tx) => {
     const repositoryId = await lockRepository(tx, repository, 'shared');
     if (repositoryId === undefined) return false;
+    const id = randomUUID();
     const { rows } = await sql<{ digest: Buffer }>`
       with gone as (
-        update tag set deleted_at = now(), deletion_id = ${randomUUID()}
+        update tag set deleted_at = now(), deletion_id = ${id}
         where repository_id = ${repositoryId} and name = ${tag} and deleted_at is null
         returning repository_id, name, manifest_id
       )
@@ -50,9 +52,19 @@ export async function deleteTag(
       returning previous_digest as digest`.execute(tx);
     const [gone] = rows;
     if (gone === undefined) return false;
+    const { projectId } = repository;
+    await recordDeletion(tx, {
+      id,
+      kind: 'tag',
+      projectId,
+      repositoryId,
+      reference: tag,
+      actor,
+      client,
+    });
     await emit(tx, {
       type: 'tag.deleted',
-      projectId: repository.projectId,
+      projectId,
       subject: { repository: repository.name, tag },
       before: { digest: digestFromBytes(gone.digest) },
       actor,

@@ -1,0 +1,2 @@
+export { trashPurge } from './jobs.ts';
+export { trashRoutes } from './routes.ts';
