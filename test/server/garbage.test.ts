@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { pushBlob, pushImage, verify } from './support/content.ts';
 import {
   ADMIN_PASSWORD,
+  authorization,
   findChildren,
   runToEnd,
   startServer,
@@ -42,6 +43,22 @@ test('the server gives space back by itself, also after its jobs worker was kill
   await waitFor(() => countFiles(server) === 2);
 
   for (const digest of [config!, layer!]) await verify(server.url, 'blobs', digest);
+});
+
+test('the server empties the trash by itself, and the space comes back', async (t) => {
+  // Some grace, so that a slow push of an image keeps its first blobs.
+  const env = { ...QUICK, ROADSTEAD_GC_GRACE_SECONDS: '3', ROADSTEAD_TRASH_DAYS: '0' };
+  const server = await startServer(t, { env });
+  const [, , digest] = await pushImage(server.url, 'deleted');
+  const filesBefore = countFiles(server);
+
+  const { status } = await fetch(`${server.url}/v2/library/app/manifests/${digest}`, {
+    method: 'DELETE',
+    headers: authorization(ADMIN_PASSWORD),
+  });
+  await waitFor(() => countFiles(server) === 0);
+
+  assert.deepEqual([filesBefore, status], [2, 202]);
 });
 
 test('roadstead gc shows what there is with --dry-run, and collects without, beside a running server', async (t) => {
