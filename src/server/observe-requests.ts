@@ -3,13 +3,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ANONYMOUS, callerName } from '../features/access/index.ts';
 import type { Config } from '../platform/config/index.ts';
 import type { Platform } from '../platform/index.ts';
+import { clientAddress } from './client-address.ts';
 
 /** HTTP/2 takes any word for a method, and a label must have few values. */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 /** The client went away before it had the whole answer; the number is nginx's. */
 const BROKEN_OFF = 499;
 /** Lines of several processes go through one pipe, which keeps only lines below 4 KiB in one piece. */
-const MOST_CHARACTERS = { method: 32, path: 512, client: 256, address: 64 };
+const MOST_CHARACTERS = { method: 32, path: 512, client: 256 };
 
 type Observer = Pick<Platform, 'config' | 'metrics'>;
 
@@ -19,7 +20,7 @@ export function observeRequest(
   reply: FastifyReply,
   { config, metrics }: Observer,
 ): void {
-  const address = plainAddress(request.ip);
+  const address = clientAddress(request);
   request.address = address;
   metrics.requestsRunning.inc();
   reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
@@ -50,13 +51,6 @@ export function observeRequest(
       'request answered',
     );
   });
-}
-
-/** IPv4 clients come to the address `::` in IPv6's clothes, which no rule and no reader of a log expects. */
-function plainAddress(address: string | undefined): string {
-  if (address === undefined) return 'gone'; // the connection has just ended
-  const plain = address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
-  return plain.slice(0, MOST_CHARACTERS.address);
 }
 
 function isLogged(
