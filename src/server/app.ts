@@ -25,10 +25,12 @@ import type { Platform } from '../platform/index.ts';
 import { RequestLog } from '../platform/log/request-log.ts';
 import { authenticate } from './authenticate.ts';
 import { authorize, requireDeclaredAccess } from './authorize.ts';
+import { limitBodyTime } from './body-time.ts';
 import { collectMethods, refuseOtherMethods } from './method-not-allowed.ts';
 import { limitPipelining } from './limit-pipelining.ts';
 import { metricsRoutes, type CollectMetrics } from './metrics-routes.ts';
 import type { RateLimits } from './rate-limits.ts';
+import { answerClientError, refuseExpectation, requireOneHost } from './protocol-errors.ts';
 import { createErrorHandler, toBody } from './reply-error.ts';
 import { observeRequest } from './observe-requests.ts';
 import { rewriteUrl } from './rewrite-url.ts';
@@ -54,6 +56,8 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
   app.setErrorHandler(createErrorHandler({ externalUrl: config.external_url }));
   app.addHook('onRequest', (request, reply, done) => {
     observeRequest(request, reply, platform);
+    requireOneHost(request);
+    limitBodyTime(request, reply, config.limits.idle_body_ms);
     done();
   });
   limitPipelining(app);
@@ -101,6 +105,8 @@ const keepOperationId = (schema: FastifySchema): FastifySchema =>
 
 /** podman asks for up to 1024 ranges of a layer at once. */
 const MAX_HEADER_BYTES = 64 * 1024;
+/** Who names no host is refused by us, in words. */
+const HTTP1 = { maxHeaderSize: MAX_HEADER_BYTES, requireHostHeader: false };
 const KEEP_ALIVE_MS = 75_000;
 /** How much a client may send before it hears from us; with the default of 64 KiB uploads crawl. */
 const HTTP2_WINDOW_BYTES = 8 * 1024 * 1024;
@@ -132,6 +138,7 @@ function makeFastify(platform: Platform, { tls }: AppOptions): App {
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 1024 },
     rewriteUrl: (request) => rewriteUrl(request.url ?? '/'),
+    clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => {
       observeRequest(request, reply, platform); // no hook runs for these
       void (reply as FastifyReply).code(400).send(toBody('BAD_REQUEST', error.message));
@@ -140,11 +147,11 @@ function makeFastify(platform: Platform, { tls }: AppOptions): App {
   const app = Fastify({
     ...serverOptions,
     ...(tls === undefined
-      ? { http: { maxHeaderSize: MAX_HEADER_BYTES } }
+      ? { http: HTTP1 }
       : {
           https: {
             ...tls,
-            maxHeaderSize: MAX_HEADER_BYTES,
+            ...HTTP1,
             allowHTTP1: true,
             settings: HTTP2_SETTINGS,
           },
@@ -152,6 +159,7 @@ function makeFastify(platform: Platform, { tls }: AppOptions): App {
         }),
   } as FastifyServerOptions) as FastifyInstance;
   if (tls?.http2 === true) tuneHttp2(app.server as unknown as Http2SecureServer, config);
+  app.server.on('checkExpectation', refuseExpectation);
   app.setValidatorCompiler(compileValidator);
   app.removeContentTypeParser('text/plain');
   return app.withTypeProvider<TypeBoxTypeProvider>();

@@ -4,6 +4,7 @@ import { Refusal, type RefusalCode } from '../lib/errors.ts';
 import { LruMap } from '../lib/lru-map.ts';
 import { isDatabaseUnavailable, isUnstorableText } from '../platform/db/errors.ts';
 import { wantedAccess } from './authorize.ts';
+import { limitRestTime, restOfBody } from './body-time.ts';
 import { challenge } from './challenge.ts';
 import { ValidationError } from './validate.ts';
 
@@ -25,6 +26,9 @@ const CODES: Record<number, RefusalCode> = {
 /** The reason of a refusal that is not the client's fault is logged once in this time. */
 const TELL_AGAIN_MS = 1000;
 
+/** Reading gigabytes only to keep a connection open would be a gift to whoever sends them. */
+const MOST_TO_READ = 1024 * 1024;
+
 /** Turns whatever was thrown into an answer: a refusal as it is, everything else into 500 and a log line. */
 export function createErrorHandler({ externalUrl }: { externalUrl: string | undefined }) {
   const isNews = rememberNews();
@@ -36,9 +40,9 @@ export function createErrorHandler({ externalUrl }: { externalUrl: string | unde
       return;
     }
     dropHeadersOfContent(reply);
-    if (isBodyLeft(request) && request.raw.httpVersionMajor === 1) {
-      void reply.header('connection', 'close');
-    }
+    limitRestTime(request);
+    const isTooMuch = restOfBody(request) > MOST_TO_READ || refusal?.code === 'REQUEST_TIMEOUT';
+    if (isTooMuch && request.raw.httpVersionMajor === 1) void reply.header('connection', 'close');
     if (refusal === undefined) {
       request.log.error({ err: error }, 'request failed');
       void reply
@@ -127,12 +131,6 @@ const isRegistry = ({ url }: FastifyRequest): boolean => url.startsWith('/v2/');
 function codeFor(request: FastifyRequest, { code }: Refusal): string {
   if (isRegistry(request)) return code === 'METHOD_NOT_ALLOWED' ? 'UNSUPPORTED' : code;
   return code === 'TOOMANYREQUESTS' ? 'TOO_MANY_REQUEST' : code;
-}
-
-/** Reading gigabytes only to keep a connection open would be a gift to whoever sends them. */
-function isBodyLeft({ raw, headers }: FastifyRequest): boolean {
-  const length = Number(headers['content-length'] ?? (headers['transfer-encoding'] ? Infinity : 0));
-  return !raw.readableEnded && length > 1024 * 1024;
 }
 
 export function toBody(code: string, message: string, detail?: unknown): ErrorBody {

@@ -27,7 +27,7 @@ const StartQuery = Type.Object({
   digest: Type.Optional(Type.String()),
   'digest-algorithm': Type.Optional(Type.String()),
 });
-const config = { access: 'repository:push', repository: repositoryOf };
+const config = { access: 'repository:push', repository: repositoryOf, upload: true };
 const hidden = { hide: true } as const;
 
 /** OCI 1.1 §pushing-blobs, and the upload status and cancel of the Docker Registry HTTP API v2. */

@@ -192,7 +192,8 @@ export const ConfigSchema = group('Configuration of `roadstead server`', {
       maximum: 1_000_000,
     }),
     idle_body_ms: Type.Integer({
-      description: 'A request body that sends nothing for this long is given up.',
+      description:
+        'A request body that sends nothing for this long is given up, and one that is no upload when it takes longer.',
       default: 60_000,
       minimum: 1000,
     }),
