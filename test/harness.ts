@@ -68,7 +68,7 @@ export async function startApp(t: TestContext, options: TestOptions = {}): Promi
 
 async function openPlatform(values: ConfigValues, address: Address): Promise<Platform> {
   const config = toConfig(values);
-  const storage = openStorage(config);
+  const storage = await openStorage(config);
   await storage.prepare();
   return {
     config,

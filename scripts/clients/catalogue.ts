@@ -1,7 +1,7 @@
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** The clients we hold ourselves to, and where each comes from. The quick ones run at each change;
+/** The clients we hold ourselves to, an S3 store, and where each comes from. The quick ones run at each change;
  * the full set takes long Go builds. */
 export interface Client {
   name: string;
@@ -40,6 +40,7 @@ export const clients: readonly Client[] = [
   go('crane', 'quick', 'github.com/google/go-containerregistry/cmd/crane', 'v0.22.1'),
   go('regctl', 'quick', 'github.com/regclient/regclient/cmd/regctl', 'v0.11.7'),
   { name: 'oras', set: 'quick', source: { kind: 'python', package: 'oras', version: '0.2.43' } },
+  go('versitygw', 'quick', 'github.com/versity/versitygw/cmd/versitygw', 'v1.8.0'),
   go('helm3', 'full', 'helm.sh/helm/v3/cmd/helm', 'v3.22.0'),
   go('helm4', 'full', 'helm.sh/helm/v4/cmd/helm', 'v4.3.1'),
   go('cosign2', 'full', 'github.com/sigstore/cosign/v2/cmd/cosign', 'v2.6.5'),

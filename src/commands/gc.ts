@@ -28,7 +28,7 @@ export const gcCommand: Command = {
 };
 
 async function collect(db: Db, config: Config): Promise<void> {
-  const storage = openStorage(config);
+  const storage = await openStorage(config);
   await storage.prepare();
   const stopping = new AbortController();
   const stop = () => stopping.abort(new Error('stopped; what was done is done'));

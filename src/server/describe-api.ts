@@ -20,7 +20,7 @@ export async function describeApi(): Promise<string> {
       config,
       db,
       lookups,
-      storage: openStorage(config),
+      storage: await openStorage(config),
       secretBox: createSecretBox(new Secret('only so that there is one, nothing is sealed')),
       log: createLog({ level: 'fatal' }),
       metrics: createMetrics(),

@@ -49,6 +49,11 @@ export const blobRoutes: Routes = (app, { db, lookups, storage, metrics }) => {
         metrics.bytesSent.inc(blob.sizeBytes);
         return reply.send(await readSmall(digest, blob));
       }
+      const url = await storage.findUrl?.(blob.location, request.ip);
+      if (url !== undefined) {
+        metrics.blobRedirects.inc();
+        return reply.code(307).headers({ location: url, 'cache-control': 'no-store' }).send();
+      }
       await sendBlob({ storage, metrics }, reply, blob, range);
       return reply;
     },

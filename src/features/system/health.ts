@@ -2,7 +2,7 @@ import type { Platform } from '../../platform/index.ts';
 import { askDatabase } from './store.ts';
 
 const TIMEOUT_MS = 3000;
-/** Anyone may ask, so the file system is asked less often. */
+/** Anyone may ask, so the store is asked less often. */
 const FRESH_MS = 5000;
 /** PostgreSQL, whose write-ahead log takes up to this, mostly shares the disk with the blobs. */
 const LOW_BYTES = 1024 ** 3;
@@ -15,11 +15,12 @@ export interface Health {
 }
 
 export function createHealth({ db, storage }: Pick<Platform, 'db' | 'storage'>) {
+  const isStoreHealthy = remember(() => within(storage.isHealthy(), false));
   const findFreeBytes = remember(() => within(storage.findFreeBytes(), undefined));
   return async (): Promise<Health> => {
     const [database, store, freeBytes = Infinity] = await Promise.all([
       within(askDatabase(db), false),
-      within(storage.isHealthy(), false),
+      isStoreHealthy(),
       findFreeBytes(),
     ]);
     return { database, store, room: freeBytes >= LOW_BYTES };

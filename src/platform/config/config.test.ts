@@ -83,6 +83,15 @@ const ENVIRONMENTS: [environment: Record<string, string>, message: RegExp][] = [
   [{ ROADSTEAD_TRUSTED_PROXIES: '0.0.0.0/0' }, /^trusted_proxies: /],
   [{ ROADSTEAD_TLS_HTTP2: 'true' }, /^tls\.http2: HTTP\/2 needs HTTPS/],
   [{ ROADSTEAD_TLS_KEY_FILE: '/nowhere' }, /^tls: certificate_file and key_file belong together/],
+  [{ ROADSTEAD_S3_ENDPOINT: 'minio:9000' }, /^s3\.endpoint: must be http:\/\/ or https:\/\/ and/],
+  [{ ROADSTEAD_S3_ENDPOINT: 'http://minio:9000' }, /^s3\.bucket: the other keys of s3 have no/],
+  [{ ROADSTEAD_S3_PREFIX: '/a' }, /^s3\.prefix: must be letters, digits and/],
+  [{ ROADSTEAD_S3_SECRET_ACCESS_KEY: 'x' }, /^s3: access_key_id and secret_access_key belong/],
+  [{ ROADSTEAD_S3_REDIRECT_NETWORKS: '10.0.0.0/99' }, /^s3\.redirect_networks: 10\.0\.0\.0\/99 is/],
+  [
+    { ROADSTEAD_S3_REDIRECT: 'true', ROADSTEAD_GC_HOLD_SECONDS: '60' },
+    /^s3\.redirect_seconds: it must not be more than gc\.hold_seconds/,
+  ],
   [{ ROADSTEAD_CONFIG: '/nowhere/at/all.yaml' }, /^\/nowhere\/at\/all\.yaml: ENOENT/],
 ];
 
@@ -169,7 +178,8 @@ test('every key that holds a secret is hidden', () => {
     isSecret.map(({ env }) => [env, env === 'DATABASE_URL' ? `postgres://${SECRET}` : SECRET]),
   );
 
-  const config = toConfig(readConfig(environment));
+  const others = { ROADSTEAD_S3_BUCKET: 'bucket', ROADSTEAD_S3_ACCESS_KEY_ID: 'key' };
+  const config = toConfig(readConfig({ ...environment, ...others }));
 
   assert.ok(isSecret.length >= 4);
   assert.ok(!JSON.stringify(config).includes(SECRET));

@@ -4,7 +4,7 @@ import type { ConfigValues } from './schema.ts';
 export { ConfigError, readConfig } from './read-config.ts';
 export type { ConfigValues } from './schema.ts';
 
-type SecretKeys = 'admin_password' | 'secret_key' | 'database_url' | 'metrics';
+type SecretKeys = 'admin_password' | 'secret_key' | 'database_url' | 'metrics' | 's3';
 
 /** The configuration as the program uses it: frozen, its secrets hidden from every print. */
 export type Config = Readonly<
@@ -13,6 +13,7 @@ export type Config = Readonly<
     secret_key: Secret | undefined;
     database_url: Secret | undefined;
     metrics: { token: Secret | undefined };
+    s3: Omit<ConfigValues['s3'], 'secret_access_key'> & { secret_access_key: Secret | undefined };
   }
 >;
 
@@ -25,5 +26,6 @@ export function toConfig(values: ConfigValues): Config {
     secret_key: hide(values.secret_key),
     database_url: hide(values.database_url),
     metrics: { token: hide(values.metrics.token) },
+    s3: { ...values.s3, secret_access_key: hide(values.s3.secret_access_key) },
   });
 }

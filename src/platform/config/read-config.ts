@@ -137,11 +137,31 @@ function* listContradictions(config: ConfigValues): Generator<string> {
   for (const file of [certificate_file, key_file]) {
     if (file !== undefined && !existsSync(file)) yield `tls: there is no file ${file}`;
   }
-  for (const network of config.trusted_proxies.filter((text) => !isNetwork(text))) {
-    yield `trusted_proxies: ${network} is neither an address nor a network such as 10.0.0.0/8`;
+  const networks = {
+    trusted_proxies: config.trusted_proxies,
+    's3.redirect_networks': config.s3.redirect_networks,
+  };
+  for (const [key, texts] of Object.entries(networks)) {
+    for (const network of texts.filter((text) => !isNetwork(text))) {
+      yield `${key}: ${network} is neither an address nor a network such as 10.0.0.0/8`;
+    }
   }
+  yield* listContradictionsOfS3(config);
   if (config.secret_key !== undefined && config.secret_key.length < 32) {
     yield 'secret_key: it must have at least 32 characters';
+  }
+}
+
+function* listContradictionsOfS3({ s3, gc }: ConfigValues): Generator<string> {
+  const { bucket, endpoint, access_key_id, secret_access_key, redirect, redirect_seconds } = s3;
+  if (bucket === undefined && (endpoint !== undefined || access_key_id !== undefined)) {
+    yield 's3.bucket: the other keys of s3 have no meaning without it; set it';
+  }
+  if ((access_key_id === undefined) !== (secret_access_key === undefined)) {
+    yield 's3: access_key_id and secret_access_key belong together; set both or neither';
+  }
+  if (redirect && redirect_seconds > gc.hold_seconds) {
+    yield 's3.redirect_seconds: it must not be more than gc.hold_seconds: bytes must outlive the URLs that lead to them';
   }
 }
 

@@ -93,6 +93,63 @@ export const ConfigSchema = group('Configuration of `roadstead server`', {
       minimum: 100,
     }),
   }),
+  s3: group('Blobs in a bucket of an S3 store, rather than in the data folder.', {
+    bucket: Type.Optional(
+      Type.String({ description: 'Name of the bucket. If set, blobs are there.', minLength: 3 }),
+    ),
+    region: Type.String({ description: 'Region of the bucket.', default: 'us-east-1' }),
+    endpoint: Type.Optional(
+      Type.String({
+        description: 'URL of the store, such as `https://minio.example.com`. Without it AWS.',
+        pattern: '^https?://[^/?#@]+/?$',
+        mustBe: 'http:// or https:// and a host, with a port if need be, without a path',
+      }),
+    ),
+    path_style: Type.Optional(
+      Type.Boolean({
+        description:
+          'Whether the name of the bucket is in the path, rather than in the host name. Without it: yes if there is an endpoint.',
+      }),
+    ),
+    prefix: Type.String({
+      description:
+        'Put in front of every key, with a slash between, so that a bucket can be shared.',
+      default: '',
+      pattern: "^([A-Za-z0-9_.'()-]+(/[A-Za-z0-9_.'()-]+)*/?)?$",
+      mustBe: 'letters, digits and - _ . with single slashes between, none at the start',
+    }),
+    access_key_id: Type.Optional(
+      Type.String({
+        description:
+          'Who we are for the store. Without it the credentials are found as AWS tools find them: environment, profile, web identity, role of the machine.',
+        minLength: 1,
+      }),
+    ),
+    secret_access_key: secret('Secret of `s3.access_key_id`.'),
+    redirect: Type.Boolean({
+      description:
+        'Send clients to the store for the bytes of large blobs (307 to a signed URL), rather than hand them through.',
+      default: false,
+    }),
+    redirect_networks: Type.Array(Type.String(), {
+      description:
+        'Addresses or networks (CIDR) of clients that are sent to the store. Without any, all are.',
+      default: [],
+    }),
+    redirect_endpoint: Type.Optional(
+      Type.String({
+        description: 'URL of the store for clients, where it differs from `s3.endpoint`.',
+        pattern: '^https?://[^/?#@]+/?$',
+        mustBe: 'http:// or https:// and a host, with a port if need be, without a path',
+      }),
+    ),
+    redirect_seconds: Type.Integer({
+      description: 'How long a signed URL is valid. A download that began goes on.',
+      default: 1200,
+      minimum: 10,
+      maximum: 604_800,
+    }),
+  }),
   log: group('Logs, as JSON lines on standard output.', {
     level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], {
       description: 'Least level that is written: trace, debug, info, warn, error or fatal.',

@@ -11,6 +11,7 @@ export interface Metrics extends JobMetrics {
   requestsLimited: Counter<'by' | 'kind'>;
   bytesReceived: Counter;
   bytesSent: Counter;
+  blobRedirects: Counter;
   uploads: Counter<'result'>;
   signIns: Counter<'result'>;
 }
@@ -36,6 +37,11 @@ export function createMetrics(): Metrics {
     bytesSent: new Counter({
       name: 'roadstead_blob_sent_bytes_total',
       help: 'Bytes of blobs that clients were sent.',
+      registers,
+    }),
+    blobRedirects: new Counter({
+      name: 'roadstead_blob_redirects_total',
+      help: 'Requests for blobs that were sent on to the store.',
       registers,
     }),
     uploads: new Counter({

@@ -72,6 +72,11 @@ export interface BlobStorage {
   openReader(location: string, range: ByteRange): Promise<BlobReader>;
   /** All bytes of a small blob. */
   readWhole(location: string): Promise<Buffer>;
+  /**
+   * A URL under which this client may read a location by itself for some time; undefined: we send it the bytes.
+   * Only where the store can serve clients.
+   */
+  findUrl?(location: string, clientAddress: string): Promise<string | undefined>;
   /** Removes a location, finished or not. Absent counts as done. */
   remove(location: string): Promise<void>;
 }

@@ -68,7 +68,8 @@ async function startOn(
   const applied = await migrate(database.db);
   if (applied.length > 0) log.info({ migrations: applied }, 'database migrated');
   const firstPassword = await giveFirstPassword(database.db, config);
-  await openStorage(config).prepare();
+  const storage = await openStorage(config);
+  await storage.prepare();
   const secretKey = readSecretKey(config);
   await requireSecretKey(database.db, config, secretKey);
   signal.throwIfAborted();

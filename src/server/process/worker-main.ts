@@ -26,7 +26,11 @@ let log = createLog({ level: 'error' });
 let stop: (() => Promise<void>) | undefined;
 let addSpending: ((spending: Spending) => void) | undefined;
 
-function openPlatform({ config: values, database, secretKey }: WorkerStart): Platform {
+async function openPlatform({
+  config: values,
+  database,
+  secretKey,
+}: WorkerStart): Promise<Platform> {
   const config = toConfig(values);
   log = createLog({ level: config.log.level });
   return {
@@ -44,7 +48,7 @@ function openPlatform({ config: values, database, secretKey }: WorkerStart): Pla
       maxWaiting: config.overload.waiting_lookups,
       onIdleError: (error) => log.warn({ err: error }, 'database connection lost'),
     }),
-    storage: openStorage(config),
+    storage: await openStorage(config),
     secretBox: createSecretBox(new Secret(secretKey)),
     log,
     metrics,
@@ -52,7 +56,7 @@ function openPlatform({ config: values, database, secretKey }: WorkerStart): Pla
 }
 
 async function start(message: WorkerStart): Promise<void> {
-  const platform = openPlatform(message);
+  const platform = await openPlatform(message);
   const work = await loading;
   const working = await work(platform, {
     collectMetrics: () => metricsFromPrimary.collect(),
