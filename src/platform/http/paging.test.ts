@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { sql } from 'kysely';
+
 import { startApp } from '../../../test/harness.ts';
 
 const PROJECTS = '/api/v2.0/projects';
@@ -37,6 +39,21 @@ test('a page has its entries, the number of all, and links to its neighbours', a
     assert.equal(reply.headers.link, wanted, query);
     assert.equal(reply.headers['x-total-count'], query.includes('name=') ? '0' : '5', query);
   }
+});
+
+test('a list that is asked for as a whole ends after a thousand entries, with a link to the rest', async (t) => {
+  const { as, platform } = await startApp(t);
+  await sql`insert into project (name, owner_id) select 'p' || n, 1 from generate_series(1, 1150) n`.execute(
+    platform.db,
+  );
+
+  const all = await as('admin').get(`${PROJECTS}?page_size=0`);
+  const rest = await as('admin').get(/<([^>]+)>; rel="next"/.exec(String(all.headers.link))![1]!);
+
+  assert.equal(all.json().length, 1000);
+  assert.equal(all.headers['x-total-count'], '1151');
+  const names = [...all.json(), ...rest.json()].map(({ name }: { name: string }) => name);
+  assert.equal(new Set(names).size, 1100);
 });
 
 test('the links lead through all pages and back', async (t) => {

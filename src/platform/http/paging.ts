@@ -1,17 +1,21 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
 
+const LARGEST_PAGE = 100;
+/** Most entries of a list that is asked for as a whole: it is made in memory, for anybody. */
+const MOST_ENTRIES = 10 * LARGEST_PAGE;
+
 /** The query members of every list of Harbor's API. */
 export const PageQuery = Type.Object({
   page: Type.Integer({ minimum: 1, maximum: 1_000_000_000, default: 1 }),
-  /** 0 is everything. */
-  page_size: Type.Integer({ minimum: 0, maximum: 100, default: 10 }),
+  /** 0 is everything, whatever the page. */
+  page_size: Type.Integer({ minimum: 0, maximum: LARGEST_PAGE, default: 10 }),
 });
 
 export type Page = Static<typeof PageQuery>;
 
 export function toLimits({ page, page_size }: Page): { limit: number; offset: number } {
-  if (page_size === 0) return { limit: Number.MAX_SAFE_INTEGER, offset: 0 };
+  if (page_size === 0) return { limit: MOST_ENTRIES, offset: 0 };
   return { limit: page_size, offset: (page - 1) * page_size };
 }
 
@@ -23,20 +27,29 @@ export function setPageHeaders(
   page: Page,
   total: number,
 ) {
-  const { page: number, page_size: size } = page;
-  const links: string[] = [];
-  if (number > 1 && (number - 2) * size < total) {
-    links.push(pageLink(request, page, number - 1, 'prev'));
-  }
-  if (number * size < total) links.push(pageLink(request, page, number + 1, 'next'));
-  if (size === 0) links.length = 0;
+  const links = listNeighbours(page, total).map(([rel, neighbour]) =>
+    pageLink(request, neighbour, rel),
+  );
   void reply.header('x-total-count', total).header('link', links.join(' , '));
 }
 
-function pageLink(request: FastifyRequest, page: Page, number: number, rel: string): string {
+function listNeighbours({ page, page_size }: Page, total: number): [rel: string, page: Page][] {
+  if (page_size === 0) {
+    const rest = { page: MOST_ENTRIES / LARGEST_PAGE + 1, page_size: LARGEST_PAGE };
+    return total > MOST_ENTRIES ? [['next', rest]] : [];
+  }
+  const neighbours: [rel: string, page: Page][] = [];
+  if (page > 1 && (page - 2) * page_size < total) {
+    neighbours.push(['prev', { page: page - 1, page_size }]);
+  }
+  if (page * page_size < total) neighbours.push(['next', { page: page + 1, page_size }]);
+  return neighbours;
+}
+
+function pageLink(request: FastifyRequest, { page, page_size }: Page, rel: string): string {
   const [path, query = ''] = request.url.split('?', 2) as [string, string?];
   const parameters = new URLSearchParams(query);
-  parameters.set('page', String(number));
-  parameters.set('page_size', String(page.page_size));
+  parameters.set('page', String(page));
+  parameters.set('page_size', String(page_size));
   return `<${path}?${parameters.toString()}>; rel="${rel}"`;
 }

@@ -126,8 +126,9 @@ export async function listRepositories(
   { limit, offset }: { limit: number; offset: number },
 ): Promise<{ repositories: RepositoryOverview[]; total: number }> {
   const query = db
-    .selectFrom('live_repository as r')
+    .selectFrom('repository as r') // the caller has asked for the project: joining it took most of the time
     .where('r.project_id', '=', projectId)
+    .where('r.deleted_at', 'is', null)
     .where('r.first_pushed_at', 'is not', null);
   const repositories = await query
     .select(['r.id', 'r.project_id', 'r.name', 'r.created_at'])
