@@ -1,5 +1,3 @@
-import './request.ts';
-
 export {
   ANONYMOUS,
   callerName,
@@ -32,3 +30,4 @@ export {
   updateMemberRole,
   type Member,
 } from './store.ts';
+export { actorOf } from './request.ts';

@@ -1,6 +1,16 @@
-import type { Caller } from './caller.ts';
+import type { FastifyRequest } from 'fastify';
+
+import { callerName, type Caller } from './caller.ts';
 import type { RepositoryScope } from './decide.ts';
 import type { ProjectStanding } from './store.ts';
+
+/** Who asks and with what, for rows and events that say who did it. */
+export function actorOf({ caller, headers }: Pick<FastifyRequest, 'caller' | 'headers'>): {
+  actor: string;
+  client: string;
+} {
+  return { actor: callerName(caller), client: (headers['user-agent'] ?? '').slice(0, 255) };
+}
 
 declare module 'fastify' {
   interface FastifyRequest {

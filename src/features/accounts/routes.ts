@@ -1,12 +1,16 @@
+import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 
 import { notFound, Refusal } from '../../lib/errors.ts';
+import type { Db } from '../../platform/db/connect.ts';
+import { inTransaction } from '../../platform/db/transaction.ts';
+import { emit } from '../../platform/events/index.ts';
 import { NoBody, timestamp } from '../../platform/http/harbor-body.ts';
 import { locationOf } from '../../platform/http/location.ts';
 import { setPageHeaders, toLimits } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
 import { waitingClient } from '../../platform/http/waiting-client.ts';
-import { SIGNED_IN, type SignedInUser } from '../access/index.ts';
+import { actorOf, SIGNED_IN, type SignedInUser } from '../access/index.ts';
 import { hashPassword, inTurn, requireStrongPassword, verifyPassword } from './password.ts';
 import * as schema from './schema.ts';
 import * as store from './store.ts';
@@ -73,9 +77,11 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
       const { password, ...user } = request.body;
       requireDistinctName(user.username);
       requireStrongPassword(password);
-      const id = await store.insertUser(db, {
-        ...user,
-        password_hash: await inTurn(waitingClient(request), () => hashPassword(password)),
+      const password_hash = await inTurn(waitingClient(request), () => hashPassword(password));
+      const id = await inTransaction(db, async (tx) => {
+        const userId = await store.insertUser(tx, { ...user, password_hash });
+        await tell(tx, request, 'user.created', user.username);
+        return userId;
       });
       return reply.code(201).header('location', locationOf(request, id)).send(undefined);
     },
@@ -134,7 +140,10 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
         await requireOtherPassword(new_password, password_hash);
         return hashPassword(new_password);
       });
-      await store.updatePassword(db, id, hash);
+      await inTransaction(db, async (tx) => {
+        await store.updatePassword(tx, id, hash);
+        await tell(tx, request, 'user.password_changed', (await getUser(id)).username);
+      });
       return reply.send(undefined);
     },
   );
@@ -154,9 +163,14 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
     async (request, reply) => {
       const { user_id } = request.params;
       requireOther(request.caller.user!, user_id, 'changed by this');
-      if (!(await store.updateSysadmin(db, user_id, request.body.sysadmin_flag))) {
-        throw notFound('user', user_id);
-      }
+      const { sysadmin_flag } = request.body;
+      const { username } = await getUser(user_id);
+      await inTransaction(db, async (tx) => {
+        if (!(await store.updateSysadmin(tx, user_id, sysadmin_flag))) {
+          throw notFound('user', user_id);
+        }
+        await tell(tx, request, 'user.updated', username, { sysadmin_flag });
+      });
       return reply.send(undefined);
     },
   );
@@ -175,7 +189,11 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
     async (request, reply) => {
       const { user_id } = request.params;
       requireOther(request.caller.user!, user_id, 'deleted');
-      if (!(await store.deleteUser(db, user_id))) throw notFound('user', user_id);
+      const { username } = await getUser(user_id);
+      await inTransaction(db, async (tx) => {
+        if (!(await store.deleteUser(tx, user_id))) throw notFound('user', user_id);
+        await tell(tx, request, 'user.deleted', username);
+      });
       return reply.send(undefined);
     },
   );
@@ -194,6 +212,17 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
 };
 
 /** `username=ann` is exactly her, `username=~an` whoever has that in the name; other keys are ignored. */
+/** Writes down what `tx` does to a user. */
+function tell(
+  tx: Db,
+  request: Pick<FastifyRequest, 'caller' | 'headers'>,
+  type: 'user.created' | 'user.updated' | 'user.deleted' | 'user.password_changed',
+  username: string,
+  after?: object,
+): Promise<void> {
+  return emit(tx, { type, subject: { user: username }, after, ...actorOf(request) });
+}
+
 function readFilter(q = ''): store.UserFilter {
   const [, isPart, text] = /^username=(~?)(.+)$/.exec(q) ?? [];
   return isPart === '~' ? { part: text } : { name: text };

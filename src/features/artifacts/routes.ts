@@ -4,7 +4,7 @@ import { notFound } from '../../lib/errors.ts';
 import { NoBody, Reply, timestamp } from '../../platform/http/harbor-body.ts';
 import { PageQuery, setPageHeaders, toLimits } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
-import { callerName } from '../access/index.ts';
+import { actorOf } from '../access/index.ts';
 import * as store from './store/repositories.ts';
 
 const ProjectParams = Type.Object({ project_name: Type.String() });
@@ -59,12 +59,13 @@ export const repositoryRoutes: Routes = (app, { db }) => {
       },
       config: { access: 'repository:delete', project: 'project_name' },
     },
-    async ({ standing, params, caller, headers }, reply) => {
+    async (request, reply) => {
+      const { standing, params } = request;
       const name = `${standing!.name}/${decodeName(params.repository_name)}`;
       const isDeleted = await store.deleteRepository(
         db,
         { projectId: standing!.id, name },
-        { actor: callerName(caller), client: headers['user-agent'] ?? '' },
+        actorOf(request),
       );
       if (!isDeleted) throw notFound('repository', name);
       return reply.send(undefined);

@@ -59,3 +59,33 @@ test('the log of a project is for its administrators, the whole log shows what o
   assert.deepEqual(await read('bob', '/auditlog-exts'), []);
   assert.equal(await read('anonymous', '/auditlog-exts'), 401);
 });
+
+test('projects, members and users are written down, and what was refused is not', async (t) => {
+  const { as, platform, createProject, createUser } = await startApp(t);
+  const admin = as('admin');
+  await createProject('team');
+  await createUser('ann', { team: 2 });
+  const [member] = (await admin.get('/api/v2.0/projects/team/members?entityname=ann')).json();
+  const path = `/api/v2.0/projects/team/members/${member.id}`;
+
+  await admin.put(path, { role_id: 4 });
+  await admin.put(path, { role_id: 99 });
+  await admin.delete(path);
+  await admin.delete(path);
+  await admin.put('/api/v2.0/projects/team', { metadata: { public: 'true' } });
+  await admin.delete(`/api/v2.0/users/${member.entity_id}`);
+  await admin.delete('/api/v2.0/projects/team');
+  await dispatching.run(platform, new AbortController().signal);
+  const log = await admin.get('/api/v2.0/auditlog-exts?page_size=100');
+
+  assert.deepEqual(log.json<Entry[]>().map(short), [
+    'admin delete project team',
+    'admin delete user ann',
+    'admin update project team',
+    'admin delete member team/ann',
+    'admin update member team/ann',
+    'admin create member team/ann',
+    'admin create user ann',
+    'admin create project team',
+  ]);
+});

@@ -27,10 +27,10 @@ export function describeOperation({ type, before }: Pick<AuditRow, 'type' | 'bef
   return { operation: OPERATIONS[verb]!, resource_type };
 }
 
-/** What it was done to: `proj/repo:tag`, `proj/repo@digest`, or the name of a repository, project or user. */
+/** What it was done to: `proj/repo:tag`, `proj/repo@digest`, `proj/user` of a member, or the one name there is. */
 export function describeResource({ subject }: Pick<AuditRow, 'subject'>): string {
   const { repository, tag, digest, project, user } = subject;
   if (tag !== undefined) return `${repository}:${tag}`;
   if (digest !== undefined) return `${repository}@${digest}`;
-  return repository ?? (user === undefined ? project! : user);
+  return repository ?? [project, user].filter((name) => name !== undefined).join('/');
 }

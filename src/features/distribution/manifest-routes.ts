@@ -7,7 +7,7 @@ import { SharedReads } from '../../lib/shared-reads.ts';
 import { parseReference, parseTag, type Reference } from '../../oci/reference.ts';
 import { matchesEtag } from '../../oci/http-range.ts';
 import type { Routes } from '../../platform/http/routes.ts';
-import { callerName } from '../access/index.ts';
+import { actorOf } from '../access/index.ts';
 import {
   deleteManifest,
   deleteTag,
@@ -117,8 +117,3 @@ export const manifestRoutes: Routes = (app, { db, lookups, config }) => {
     return new Refusal('MANIFEST_UNKNOWN', message, { detail: { reference: tag ?? digest } });
   }
 };
-
-/** Who moves a tag and with what, for its history. */
-function actorOf({ caller, headers }: FastifyRequest): { actor: string; client: string } {
-  return { actor: callerName(caller), client: (headers['user-agent'] ?? '').slice(0, 255) };
-}

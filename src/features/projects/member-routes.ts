@@ -1,11 +1,16 @@
+import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 
 import { notFound, Refusal } from '../../lib/errors.ts';
 import { NoBody } from '../../platform/http/harbor-body.ts';
 import { locationOf } from '../../platform/http/location.ts';
 import { setPageHeaders, toLimits } from '../../platform/http/paging.ts';
+import type { Db } from '../../platform/db/connect.ts';
+import { inTransaction } from '../../platform/db/transaction.ts';
+import { emit } from '../../platform/events/index.ts';
 import type { Routes } from '../../platform/http/routes.ts';
 import * as access from '../access/index.ts';
+import { actorOf } from '../access/index.ts';
 import { findUser, findUserByName } from '../accounts/index.ts';
 import * as schema from './schema.ts';
 
@@ -45,11 +50,20 @@ export const memberRoutes: Routes = (app, { db }) => {
       config: { access: 'member:create', project: 'project_name_or_id' },
     },
     async (request, reply) => {
-      const user_id = await findUserId(request.body.member_user);
-      const id = await access.insertMember(db, {
-        project_id: request.standing!.id,
-        user_id,
-        role: toRole(request.body.role_id),
+      const user = await getUser(request.body.member_user);
+      const { id: projectId, name } = request.standing!;
+      const { role_id } = request.body;
+      const id = await inTransaction(db, async (tx) => {
+        const member = { project_id: projectId, user_id: user.id, role: toRole(role_id) };
+        const memberId = await access.insertMember(tx, member);
+        await emit(tx, {
+          type: 'project.member_added',
+          projectId,
+          subject: { project: name, user: user.username },
+          after: { role_id },
+          ...actorOf(request),
+        });
+        return memberId;
       });
       return reply.code(201).header('location', locationOf(request, id)).send(undefined);
     },
@@ -85,14 +99,13 @@ export const memberRoutes: Routes = (app, { db }) => {
       },
       config: { access: 'member:update', project: 'project_name_or_id' },
     },
-    async ({ standing, params, body }, reply) => {
-      const isThere = await access.updateMemberRole(
-        db,
-        standing!.id,
-        params.mid,
-        toRole(body.role_id),
+    async (request, reply) => {
+      const { mid } = request.params;
+      const after = { role_id: request.body.role_id };
+      const change = { mid, type: 'project.member_changed', after } as const;
+      await changeMember(request, change, (tx, { project_id, id }) =>
+        access.updateMemberRole(tx, project_id, id, toRole(after.role_id)),
       );
-      if (!isThere) throw notFound('member', params.mid);
       return reply.send(undefined);
     },
   );
@@ -108,15 +121,37 @@ export const memberRoutes: Routes = (app, { db }) => {
       },
       config: { access: 'member:delete', project: 'project_name_or_id' },
     },
-    async ({ standing, params }, reply) => {
-      if (!(await access.deleteMember(db, standing!.id, params.mid))) {
-        throw notFound('member', params.mid);
-      }
+    async (request, reply) => {
+      const change = { mid: request.params.mid, type: 'project.member_removed' } as const;
+      await changeMember(request, change, (tx, { project_id, id }) =>
+        access.deleteMember(tx, project_id, id),
+      );
       return reply.send(undefined);
     },
   );
 
-  async function findUserId({ user_id, username }: { user_id?: number; username?: string }) {
+  /** Does `work` to the member in the path, and writes it down. */
+  async function changeMember(
+    request: Pick<FastifyRequest, 'standing' | 'caller' | 'headers'>,
+    { mid, type, after }: MemberChange,
+    work: (tx: Db, member: access.Member) => Promise<boolean>,
+  ): Promise<void> {
+    const { standing } = request;
+    await inTransaction(db, async (tx) => {
+      const member = await access.findMember(tx, standing!.id, mid);
+      if (member === undefined || !(await work(tx, member))) throw notFound('member', mid);
+      await emit(tx, {
+        type,
+        projectId: standing!.id,
+        subject: { project: standing!.name, user: member.username },
+        before: { role_id: member.role_id },
+        after,
+        ...actorOf(request),
+      });
+    });
+  }
+
+  async function getUser({ user_id, username }: { user_id?: number; username?: string }) {
     if (user_id === undefined && username === undefined) {
       throw new Refusal('BAD_REQUEST', 'bad request: member_user needs user_id or username');
     }
@@ -129,9 +164,15 @@ export const memberRoutes: Routes = (app, { db }) => {
         `bad request: member_user names two: the user ${user_id} is not ${username}`,
       );
     }
-    return user.id;
+    return user;
   }
 };
+
+interface MemberChange {
+  mid: number;
+  type: 'project.member_changed' | 'project.member_removed';
+  after?: { role_id: number };
+}
 
 const toRole = (id: number) => access.findRole(id)!;
 

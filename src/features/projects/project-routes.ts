@@ -4,9 +4,11 @@ import { notFound } from '../../lib/errors.ts';
 import { NoBody, timestamp } from '../../platform/http/harbor-body.ts';
 import { locationOf } from '../../platform/http/location.ts';
 import { setPageHeaders, toLimits } from '../../platform/http/paging.ts';
+import { inTransaction } from '../../platform/db/transaction.ts';
+import { emit } from '../../platform/events/index.ts';
 import type { Routes } from '../../platform/http/routes.ts';
 import {
-  callerName,
+  actorOf,
   insertMember,
   ROLE_IDS,
   SIGNED_IN,
@@ -70,7 +72,7 @@ export const projectRoutes: Routes = (app, { db }) => {
     async (request, reply) => {
       const { project_name, metadata, public: isPublic } = request.body;
       const owner_id = request.caller.user!.id;
-      const id = await db.transaction().execute(async (tx) => {
+      const id = await inTransaction(db, async (tx) => {
         const project_id = await store.insertProject(tx, {
           name: project_name,
           owner_id,
@@ -78,6 +80,12 @@ export const projectRoutes: Routes = (app, { db }) => {
           ...toColumns(metadata),
         });
         await insertMember(tx, { project_id, user_id: owner_id, role: 'projectAdmin' });
+        await emit(tx, {
+          type: 'project.created',
+          projectId: project_id,
+          subject: { project: project_name },
+          ...actorOf(request),
+        });
         return project_id;
       });
       const wantsName = request.headers['x-resource-name-in-location'] === 'true';
@@ -116,9 +124,21 @@ export const projectRoutes: Routes = (app, { db }) => {
       },
       config: { access: 'project:update', project: 'project_name_or_id' },
     },
-    async ({ standing, body }, reply) => {
-      const change = toColumns(body.metadata);
-      if (Object.keys(change).length > 0) await store.updateProject(db, standing!.id, change);
+    async (request, reply) => {
+      const { id, name } = request.standing!;
+      const change = toColumns(request.body.metadata);
+      if (Object.keys(change).length > 0) {
+        await inTransaction(db, async (tx) => {
+          await store.updateProject(tx, id, change);
+          await emit(tx, {
+            type: 'project.updated',
+            projectId: id,
+            subject: { project: name },
+            after: change,
+            ...actorOf(request),
+          });
+        });
+      }
       return reply.send(undefined);
     },
   );
@@ -135,12 +155,13 @@ export const projectRoutes: Routes = (app, { db }) => {
       },
       config: { access: 'project:delete', project: 'project_name_or_id' },
     },
-    async ({ standing, query, caller, headers }, reply) => {
+    async (request, reply) => {
+      const { id, name } = request.standing!;
       await store.deleteProject(db, {
-        id: standing!.id,
-        withRepositories: query.with_repositories,
-        actor: callerName(caller),
-        client: (headers['user-agent'] ?? '').slice(0, 255),
+        id,
+        name,
+        withRepositories: request.query.with_repositories,
+        ...actorOf(request),
       });
       return reply.send(undefined);
     },

@@ -4,8 +4,9 @@ import { sql } from 'kysely';
 
 import { notFound, Refusal } from '../../lib/errors.ts';
 import type { Db } from '../../platform/db/connect.ts';
-import { isUniqueViolation } from '../../platform/db/errors.ts';
 import { inTransaction } from '../../platform/db/transaction.ts';
+import { emit } from '../../platform/events/index.ts';
+import { isUniqueViolation } from '../../platform/db/errors.ts';
 
 export interface Project {
   id: number;
@@ -129,12 +130,13 @@ export async function deleteProject(
   db: Db,
   {
     id,
+    name,
     withRepositories,
     actor,
     client,
-  }: { id: number; withRepositories: boolean; actor: string; client: string },
+  }: { id: number; name: string; withRepositories: boolean; actor: string; client: string },
 ): Promise<void> {
-  await db.transaction().execute(async (tx) => {
+  await inTransaction(db, async (tx) => {
     // Whoever pushes holds this row FOR KEY SHARE until the push is committed.
     await sql`select from project where id = ${id} for update`.execute(tx);
     const { rows } = await sql`
@@ -158,6 +160,13 @@ export async function deleteProject(
     await sql`select record_deletion(${deletion_id}, 'project', ${id}, null, '', ${actor}, ${client})`.execute(
       tx,
     );
+    await emit(tx, {
+      type: 'project.deleted',
+      projectId: id,
+      subject: { project: name },
+      actor,
+      client,
+    });
   });
 }
 

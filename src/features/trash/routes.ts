@@ -1,11 +1,10 @@
-import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 
 import { notFound } from '../../lib/errors.ts';
 import { NoBody, timestamp } from '../../platform/http/harbor-body.ts';
 import { setPageHeaders, toLimits } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
-import { callerName, listAllowedProjectIds, SIGNED_IN } from '../access/index.ts';
+import { actorOf, listAllowedProjectIds, SIGNED_IN } from '../access/index.ts';
 import { restore } from './restore.ts';
 import * as schema from './schema.ts';
 import * as store from './store.ts';
@@ -59,7 +58,7 @@ export const trashRoutes: Routes = (app, { db, config }) => {
       await restore(db, params.deletion_id, scope, {
         newName: body?.new_name,
         withoutUsedTags: body?.without_used_tags === true,
-        ...doerOf(request),
+        ...actorOf(request),
       });
       return reply.send(undefined);
     },
@@ -79,17 +78,12 @@ export const trashRoutes: Routes = (app, { db, config }) => {
     async (request, reply) => {
       const { deletion_id } = request.params;
       const scope = await listAllowedProjectIds(db, request.caller, 'trash:delete');
-      const isGivenUp = await store.giveUpDeletion(db, deletion_id, scope, doerOf(request));
+      const isGivenUp = await store.giveUpDeletion(db, deletion_id, scope, actorOf(request));
       if (!isGivenUp) throw notFound('deletion', deletion_id);
       return reply.code(202).send(undefined);
     },
   );
 };
-
-const doerOf = ({ caller, headers }: FastifyRequest): store.Doer => ({
-  actor: callerName(caller),
-  client: (headers['user-agent'] ?? '').slice(0, 255),
-});
 
 function toReply(row: store.ListedDeletion) {
   const { kind, reference, repository_name, actor, client } = row;
