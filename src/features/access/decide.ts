@@ -78,9 +78,10 @@ export async function listAllowedProjectIds(
   return listProjectIdsByRole(db, id, roles);
 }
 
-/** A repository the caller may use, by the project it is in. */
-export interface RepositoryScope {
+/** A repository as a request names it. The project's id comes from the caller's rights. */
+export interface RepositoryKey {
   projectId: number;
+  /** The whole name, project included. */
   name: string;
 }
 
@@ -93,7 +94,7 @@ export async function findRepositoryScope(
   caller: Caller,
   action: RepositoryAction,
   { name, project }: { name: string; project: string },
-): Promise<RepositoryScope | undefined> {
+): Promise<RepositoryKey | undefined> {
   if (caller.grants !== undefined) {
     const grant = findGrant(caller, action, name);
     return grant && { projectId: grant.projectId, name };
@@ -111,7 +112,7 @@ function findGrant({ grants = [] }: Caller, action: RepositoryAction, name: stri
 export function holdsGrant(
   caller: Caller,
   action: RepositoryAction,
-  scope: RepositoryScope,
+  scope: RepositoryKey,
 ): boolean {
   return findGrant(caller, action, scope.name)?.projectId === scope.projectId;
 }

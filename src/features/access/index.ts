@@ -17,7 +17,7 @@ export {
   requireSystemAccess,
   SIGNED_IN,
   type MissingAccess,
-  type RepositoryScope,
+  type RepositoryKey,
 } from './decide.ts';
 export { findRole, ROLE_IDS, roleAllows, strongestRole, type Role } from './roles.ts';
 export {

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 
 import { callerName, type Caller } from './caller.ts';
-import type { RepositoryScope } from './decide.ts';
+import type { RepositoryKey } from './decide.ts';
 import type { ProjectStanding } from './store.ts';
 
 /** Who asks and with what, for rows and events that say who did it. */
@@ -18,6 +18,6 @@ declare module 'fastify' {
     /** The project in which `config.access` was asked. */
     standing?: ProjectStanding;
     /** The repository in which `config.access` was asked. */
-    scope?: RepositoryScope;
+    scope?: RepositoryKey;
   }
 }

@@ -20,7 +20,6 @@ export {
   isRepository,
   listRepositoryNames,
   renameRepositories,
-  type RepositoryKey,
 } from './store/repositories.ts';
 export { repositoryRoutes } from './routes.ts';
 export {

@@ -8,14 +8,13 @@ import {
   holdsGrant,
   listMemberProjectIds,
   type Caller,
-  type RepositoryScope,
+  type RepositoryKey,
 } from '../access/index.ts';
 import {
   ensureRepository,
   findBlobSource,
   mountBlob,
   type BlobSource,
-  type RepositoryKey,
 } from '../artifacts/index.ts';
 import { projectGone } from './upload.ts';
 
@@ -23,7 +22,7 @@ export interface MountRequest {
   digest: Digest;
   /** Undefined: wherever it can be found. */
   from: RepositoryName | undefined;
-  target: RepositoryScope;
+  target: RepositoryKey;
 }
 
 /**
@@ -71,7 +70,7 @@ async function findSource(
   return { projectIds: user === undefined ? [] : await listMemberProjectIds(db, user.id) };
 }
 
-function mayUse(caller: Caller, from: RepositoryKey, target: RepositoryScope): boolean {
+function mayUse(caller: Caller, from: RepositoryKey, target: RepositoryKey): boolean {
   const isTarget = from.name === target.name && from.projectId === target.projectId;
   return isTarget || holdsGrant(caller, 'pull', from);
 }

@@ -3,7 +3,8 @@ import { digestOf, type Digest, digestAlgorithm } from '../../oci/digest.ts';
 import { parseManifest, type Manifest } from '../../oci/manifest.ts';
 import type { Reference } from '../../oci/reference.ts';
 import type { Db } from '../../platform/db/connect.ts';
-import { storeManifest, type RepositoryKey } from '../artifacts/index.ts';
+import type { RepositoryKey } from '../access/index.ts';
+import { storeManifest } from '../artifacts/index.ts';
 
 export interface ManifestPush {
   repository: RepositoryKey;

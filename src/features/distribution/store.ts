@@ -3,7 +3,8 @@ import { sql } from 'kysely';
 import { digestToBytes, type Digest, type DigestAlgorithm } from '../../oci/digest.ts';
 import type { Db } from '../../platform/db/connect.ts';
 import type { Checkpoint, FinishedBytes } from '../../platform/storage/index.ts';
-import type { RepositoryKey, WholeBlob } from '../artifacts/index.ts';
+import type { RepositoryKey } from '../access/index.ts';
+import type { WholeBlob } from '../artifacts/index.ts';
 
 /** A writer that says nothing for this long has lost its place. */
 export const LEASE_SECONDS = 30;

@@ -5,7 +5,8 @@ import { digestToBytes, type Digest } from '../../../oci/digest.ts';
 import type { Db } from '../../../platform/db/connect.ts';
 import { isForeignKeyViolation } from '../../../platform/db/errors.ts';
 import { inTransaction } from '../../../platform/db/transaction.ts';
-import { lockRepository, type RepositoryKey } from './repositories.ts';
+import type { RepositoryKey } from '../../access/index.ts';
+import { lockRepository } from './repositories.ts';
 
 /**
  * Starts the grace period of a blob anew: a client that asks for it relies on it being there for the

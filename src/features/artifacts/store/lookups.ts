@@ -1,7 +1,7 @@
 import { digestFromBytes, digestToBytes, type Digest } from '../../../oci/digest.ts';
 import type { Reference } from '../../../oci/reference.ts';
 import type { Lookups } from '../../../platform/db/lookups.ts';
-import type { RepositoryKey } from './repositories.ts';
+import type { RepositoryKey } from '../../access/index.ts';
 
 /** What the pull path asks for, joined into one query per turn of the event loop. */
 export interface ArtifactLookups {

@@ -9,8 +9,9 @@ import type { Db } from '../../../platform/db/connect.ts';
 import { isForeignKeyViolation } from '../../../platform/db/errors.ts';
 import { emit } from '../../../platform/events/index.ts';
 import { inTransaction, retryConflicts } from '../../../platform/db/transaction.ts';
+import type { RepositoryKey } from '../../access/index.ts';
 import { recordDeletion } from './record-deletion.ts';
-import { lockRepository, type RepositoryKey } from './repositories.ts';
+import { lockRepository } from './repositories.ts';
 
 export interface NewManifest {
   repository: RepositoryKey;

@@ -6,14 +6,8 @@ import { parseRepositoryName } from '../../../oci/reference.ts';
 import type { Db } from '../../../platform/db/connect.ts';
 import { emit } from '../../../platform/events/index.ts';
 import { inTransaction } from '../../../platform/db/transaction.ts';
+import type { RepositoryKey } from '../../access/index.ts';
 import { recordDeletion } from './record-deletion.ts';
-
-/** A repository as a request names it. The project's id comes from the caller's rights. */
-export interface RepositoryKey {
-  projectId: number;
-  /** The whole name, project included. */
-  name: string;
-}
 
 /** Whether anything was ever pushed to it: one that only holds uploads is not shown to anybody yet. */
 export async function isRepository(db: Db, { projectId, name }: RepositoryKey): Promise<boolean> {

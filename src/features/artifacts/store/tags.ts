@@ -6,8 +6,9 @@ import { digestFromBytes } from '../../../oci/digest.ts';
 import type { Db } from '../../../platform/db/connect.ts';
 import { emit } from '../../../platform/events/index.ts';
 import { inTransaction } from '../../../platform/db/transaction.ts';
+import type { RepositoryKey } from '../../access/index.ts';
 import { recordDeletion } from './record-deletion.ts';
-import { lockRepository, type RepositoryKey } from './repositories.ts';
+import { lockRepository } from './repositories.ts';
 
 /** Names in byte order, those behind `last`; undefined when there is no such repository. */
 export async function listTagNames(
