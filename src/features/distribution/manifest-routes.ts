@@ -66,7 +66,7 @@ export const manifestRoutes: Routes = (app, { db, lookups, config }) => {
     },
     async (request, reply) => {
       const reference = parseReference(request.params.reference);
-      const tags = [request.query.tag ?? []].flat().map(parseTag);
+      const tags = [...new Set([request.query.tag ?? []].flat().map(parseTag))];
       const { digest, manifest } = await pushManifest(db, {
         repository: request.scope!,
         reference,

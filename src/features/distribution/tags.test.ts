@@ -21,7 +21,7 @@ test('one push sets several tags, and OCI-Tag names them', async () => {
   await pushBlob(admin, 'library/many', '{}');
   const bytes = imageManifest();
   const tags = Array.from({ length: 20 }, (_, index) => `v1.${index}`);
-  const query = tags.map((tag) => `tag=${tag}`).join('&');
+  const query = [...tags, tags[0]].map((tag) => `tag=${tag}`).join('&');
 
   const pushed = await putManifest(admin, 'library/many', `${digestOf(bytes)}?${query}`, bytes);
   const listed = await admin.get('/v2/library/many/tags/list');

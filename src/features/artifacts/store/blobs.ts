@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 
 import { Refusal } from '../../../lib/errors.ts';
 import { digestToBytes, type Digest } from '../../../oci/digest.ts';
@@ -78,14 +78,16 @@ export async function findBlobSource(
   digest: Digest,
   source: BlobSource,
 ): Promise<(RepositoryKey & { isPublic: boolean }) | undefined> {
-  const { rows } = await sql<{ projectId: number; name: string; isPublic: boolean }>`
-    select r.project_id as "projectId", r.name, p.is_public as "isPublic"
+  const among = (isWanted: RawBuilder<boolean>) => sql`
+    (select r.project_id as "projectId", r.name, p.is_public as "isPublic"
     from blob b
     join repository_blob rb on rb.blob_id = b.id and rb.is_served
     join live_repository r on r.id = rb.repository_id
     join live_project p on p.id = r.project_id
-    where b.digest = ${digestToBytes(digest)} and ${isAmong(source)}
-    order by p.is_public desc limit 1`.execute(db);
+    where b.digest = ${digestToBytes(digest)} and ${isAmong(source)} and ${isWanted} limit 1)`;
+  // One look after the other, not sorted: a base layer may be in ten thousand repositories.
+  const { rows } = await sql<{ projectId: number; name: string; isPublic: boolean }>`
+    ${among(sql`p.is_public`)} union all ${among(sql`not p.is_public`)} limit 1`.execute(db);
   return rows[0];
 }
 
