@@ -12,6 +12,7 @@ import {
   ADMIN_PASSWORD,
   findChildren,
   isAlive,
+  killAll,
   listDescendants,
   onEnd,
   startServer,
@@ -104,7 +105,7 @@ test('TERM to every process at once, as service managers send it, ends all of th
   const server = await startServer(t, { env: { ...given, ROADSTEAD_WORKERS: '2' } });
   const all = [server.pid, ...listDescendants(server.pid)];
 
-  for (const pid of all) process.kill(pid, 'SIGTERM');
+  killAll(all, 'SIGTERM');
 
   assert.equal((await server.ended).code, 0);
   await waitFor(() => !all.some(isAlive));

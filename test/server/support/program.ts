@@ -217,10 +217,10 @@ function listProcesses() {
     });
 }
 
-export function killAll(pids: number[]): void {
+export function killAll(pids: number[], signal: NodeJS.Signals = 'SIGKILL'): void {
   for (const pid of pids) {
     try {
-      process.kill(pid, 'SIGKILL');
+      process.kill(pid, signal);
     } catch {
       // It has just ended.
     }
