@@ -7,7 +7,6 @@ import Fastify, {
   LogController,
   type FastifyInstance,
   type FastifyReply,
-  type FastifySchema,
   type FastifyServerOptions,
 } from 'fastify';
 
@@ -25,6 +24,7 @@ import type { Platform } from '../platform/index.ts';
 import { RequestLog } from '../platform/log/request-log.ts';
 import { authenticate } from './authenticate.ts';
 import { authorize, requireDeclaredAccess } from './authorize.ts';
+import { describeRoute } from './describe-route.ts';
 import { limitBodyTime } from './body-time.ts';
 import { collectMethods, refuseOtherMethods } from './method-not-allowed.ts';
 import { limitPipelining } from './limit-pipelining.ts';
@@ -77,7 +77,7 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
 
   await app.register(fastifySwagger, {
     openapi: { openapi: '3.1.0', info: { title: 'Roadstead', version: '2.0' } },
-    transform: ({ schema, url }) => ({ schema: keepOperationId(schema), url }),
+    transform: ({ schema, url, route }) => ({ schema: describeRoute(schema, route), url }),
   });
   for (const routes of [
     ...rootRoutes,
@@ -96,12 +96,6 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
   log.debug('routes registered');
   return app;
 }
-
-/** For HEAD the plugin adds a suffix, which Harbor's names of operations lack. */
-const keepOperationId = (schema: FastifySchema): FastifySchema =>
-  schema?.operationId === undefined
-    ? schema
-    : { ...schema, operationId: schema.operationId.replace(/-head$/, '') };
 
 /** podman asks for up to 1024 ranges of a layer at once. */
 const MAX_HEADER_BYTES = 64 * 1024;

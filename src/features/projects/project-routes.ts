@@ -3,7 +3,7 @@ import Type from 'typebox';
 import { notFound } from '../../lib/errors.ts';
 import { NoBody, timestamp } from '../../platform/http/harbor-body.ts';
 import { locationOf } from '../../platform/http/location.ts';
-import { setPageHeaders, toLimits } from '../../platform/http/paging.ts';
+import { setPageHeaders, toListOptions } from '../../platform/http/paging.ts';
 import { inTransaction } from '../../platform/db/transaction.ts';
 import { emit } from '../../platform/events/index.ts';
 import type { Routes } from '../../platform/http/routes.ts';
@@ -38,7 +38,7 @@ export const projectRoutes: Routes = (app, { db }) => {
         isPublic: query.public,
         visibleTo: caller.user?.isSysadmin === true ? undefined : (caller.user?.id ?? null),
       };
-      const { projects, total } = await store.listProjects(db, filter, toLimits(query));
+      const { projects, total } = await store.listProjects(db, filter, toListOptions(query));
       setPageHeaders(request, reply, query, total);
       return projects.map((project) => toReply(project, []));
     },

@@ -160,3 +160,29 @@ test('a project in which only an upload was begun is deleted', async (t) => {
 
   assert.equal(deleted.statusCode, 200);
 });
+
+test('the list of projects is filtered and sorted as `q` and `sort` say', async (t) => {
+  const { as, createProject } = await startApp(t);
+  for (const name of ['alpha', 'beta', 'gamma']) await createProject(name);
+  const rows: [query: string, names: string[]][] = [
+    ['q=name=beta', ['beta']],
+    ['q=name=~A', ['alpha', 'beta', 'gamma', 'library']],
+    ['q=public=true', ['library']],
+    ['q=name={alpha gamma}&sort=-name', ['gamma', 'alpha']],
+    ['q=owner=nobody', []],
+    ['sort=-creation_time&page_size=1', ['gamma']],
+    ['q=unknown=1&sort=unknown&page_size=1', ['alpha']],
+  ];
+
+  for (const [query, names] of rows) {
+    const reply = await as('admin').get(`/api/v2.0/projects?${query}`);
+    assert.deepEqual(
+      reply.json().map(({ name }: { name: string }) => name),
+      names,
+      query,
+    );
+  }
+  const malformed = await as('admin').get('/api/v2.0/projects?q=name');
+  assert.equal(malformed.statusCode, 400);
+  assert.equal(malformed.json().errors[0].code, 'BAD_REQUEST');
+});

@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox';
 import Value from 'typebox/value';
 
 import { HarborBody, Id, Reply } from '../../platform/http/harbor-body.ts';
-import { PageQuery } from '../../platform/http/paging.ts';
+import { ListQuery, PageQuery } from '../../platform/http/paging.ts';
 
 /** Metadata values are strings in Harbor's API. */
 const Metadata = Type.Object(
@@ -37,7 +37,7 @@ export const ProjectDeletion = Type.Object({
 });
 export const ProjectHead = Type.Object({ project_name: Type.String() });
 export const ProjectList = Type.Object({
-  ...PageQuery.properties,
+  ...ListQuery.properties,
   name: Type.Optional(Type.String()),
   public: Type.Optional(Type.Boolean()),
 });

@@ -4,9 +4,19 @@ import { sql } from 'kysely';
 
 import { notFound, Refusal } from '../../lib/errors.ts';
 import type { Db } from '../../platform/db/connect.ts';
+import {
+  booleanColumn,
+  integerColumn,
+  meets,
+  orderBy,
+  textColumn,
+  timeColumn,
+  type ListFields,
+} from '../../platform/db/list.ts';
 import { inTransaction } from '../../platform/db/transaction.ts';
 import { emit } from '../../platform/events/index.ts';
 import { isUniqueViolation } from '../../platform/db/errors.ts';
+import type { ListOptions } from '../../platform/http/paging.ts';
 
 export interface Project {
   id: number;
@@ -40,6 +50,16 @@ const selectProjects = (db: Db) =>
         where r.project_id = p.id and r.first_pushed_at is not null)`.as('repo_count'),
     );
 
+const LIST_FIELDS: ListFields = {
+  projectid: integerColumn('p.id'),
+  name: textColumn('p.name'),
+  ownerid: integerColumn('p.owner_id'),
+  owner: textColumn('u.username'),
+  public: booleanColumn('p.is_public'),
+  creationtime: timeColumn('p.created_at'),
+  updatetime: timeColumn('p.updated_at'),
+};
+
 export interface ProjectFilter {
   /** Part of the name. */
   name?: string | undefined;
@@ -51,9 +71,9 @@ export interface ProjectFilter {
 export async function listProjects(
   db: Db,
   filter: ProjectFilter,
-  { limit, offset }: { limit: number; offset: number },
+  { conditions: asked, sort, limit, offset }: ListOptions,
 ): Promise<{ projects: Project[]; total: number }> {
-  const conditions = [sql<boolean>`true`];
+  const conditions = [meets(LIST_FIELDS, asked)];
   if (filter.name !== undefined) {
     conditions.push(sql<boolean>`position(lower(${filter.name}) in p.name) > 0`);
   }
@@ -67,12 +87,13 @@ export async function listProjects(
   const where = sql<boolean>`${sql.join(conditions, sql` and `)}`;
   const projects = await selectProjects(db)
     .where(where)
-    .orderBy('p.name')
+    .orderBy(orderBy(LIST_FIELDS, sort, sql`p.name`))
     .limit(limit)
     .offset(offset)
     .execute();
   const { total } = await db
     .selectFrom('live_project as p')
+    .innerJoin('user_account as u', 'u.id', 'p.owner_id')
     .where(where)
     .select(({ fn }) => fn.countAll<number>().as('total'))
     .executeTakeFirstOrThrow();

@@ -1,6 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
 
+import { parseConditions, parseSort, type Condition, type SortKey } from '../../lib/list-query.ts';
+
 const LARGEST_PAGE = 100;
 /** Most entries of a list that is asked for as a whole: it is made in memory, for anybody. */
 const MOST_ENTRIES = 10 * LARGEST_PAGE;
@@ -13,6 +15,29 @@ export const PageQuery = Type.Object({
 });
 
 export type Page = Static<typeof PageQuery>;
+
+/** The query members of lists that can be filtered and sorted: see `lib/list-query.ts`. */
+export const ListQuery = Type.Object({
+  q: Type.Optional(Type.String({ maxLength: 8192 })),
+  sort: Type.Optional(Type.String({ maxLength: 1024 })),
+  ...PageQuery.properties,
+});
+
+/** What a store needs to know of the list that is wanted. */
+export interface ListOptions {
+  conditions: Condition[];
+  sort: SortKey[];
+  limit: number;
+  offset: number;
+}
+
+export function toListOptions(query: Static<typeof ListQuery>): ListOptions {
+  return {
+    conditions: parseConditions(query.q),
+    sort: parseSort(query.sort),
+    ...toLimits(query),
+  };
+}
 
 export function toLimits({ page, page_size }: Page): { limit: number; offset: number } {
   if (page_size === 0) return { limit: MOST_ENTRIES, offset: 0 };
