@@ -10,6 +10,7 @@ import {
   findChildren,
   runToEnd,
   startServer,
+  temporaryFolder,
   waitFor,
   type Server,
 } from './support/program.ts';
@@ -77,4 +78,47 @@ test('roadstead gc shows what there is with --dry-run, and collects without, bes
   assert.match(collected.stdout, /Removed from store: +1 \(2\.9 KiB\)/);
   assert.match(collected.stdout, /Reclaimable now: +0 \(0 B\)/);
   assert.equal(countFiles(server), 0);
+});
+
+test('what is held is shown by the metrics and by roadstead gc, which takes and releases holds', async (t) => {
+  const server = await startServer(t, { env: QUICK });
+  const isShown = async () =>
+    (await (await fetch(`${server.url}/metrics`)).text()).includes(
+      'roadstead_gc_held_since_timestamp_seconds{hold="by-hand"}',
+    );
+  const gc = (...words: string[]) =>
+    runToEnd(t, ['gc', ...words], { env: { ...QUICK, ROADSTEAD_DATA: server.data } });
+
+  const taken = await gc('--hold', 'by-hand');
+  await waitFor(isShown);
+  await pushBlob(server.url, 5000);
+  const collected = await gc();
+  const renewed = await gc('--hold', 'by-hand', '--hours', '2');
+  const wrong = await gc('--release-hold', 'backup');
+  const filesHeld = countFiles(server);
+  const released = await gc('--release-hold', 'by-hand');
+  await waitFor(() => countFiles(server) === 0);
+  await waitFor(async () => !(await isShown()));
+
+  assert.match(taken.stdout, /held by by-hand since .* until it is released/);
+  assert.match(collected.stdout, /Blobs collected: +0/);
+  assert.match(renewed.stdout, /held by by-hand since .* at least until/);
+  assert.match(wrong.stderr, /there is no hold "backup"/);
+  assert.doesNotMatch(released.stdout, /held by/);
+  const codes = [taken, collected, renewed, wrong, released].map(({ code }) => code);
+  assert.deepEqual(codes, [0, 0, 0, 1, 0]);
+  assert.equal(filesHeld, 1);
+});
+
+test('roadstead gc says what is wrong with a hold', async (t) => {
+  const env = { ROADSTEAD_DATA: temporaryFolder(t) };
+  for (const [words, reason] of [
+    [['--hold', 'My Backup'], /small letters/],
+    [['--hold', 'x', '--hours', 'two'], /--hours is a number above 0, not "two"/],
+    [['--hours', '2'], /--hours belongs to --hold/],
+  ] as const) {
+    const { code, stderr } = await runToEnd(t, ['gc', ...words], { env });
+    assert.equal(code, 1);
+    assert.match(stderr, reason);
+  }
 });

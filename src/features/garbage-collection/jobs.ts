@@ -1,6 +1,7 @@
 import type { PeriodicJob } from '../../platform/jobs/periodic.ts';
 import { findReclaimable } from '../artifacts/index.ts';
 import { collectGarbage } from './collect.ts';
+import { listHolds } from './store.ts';
 
 /** The collector and the reaper. */
 export const garbageCollection: PeriodicJob = {
@@ -15,6 +16,12 @@ export const garbageCollection: PeriodicJob = {
     metrics.gcReclaimable.set(left.bytes);
     metrics.gcWaiting.set(left.waiting_bytes);
     metrics.gcOldest.set(left.oldest_candidate_seconds ?? 0);
+    const holds = await listHolds(db);
+    metrics.gcHeldSince.reset();
+    for (const { name, since } of holds) {
+      metrics.gcHeldSince.set({ hold: name }, since.getTime() / 1000);
+    }
+    if (holds.length > 0) log.info({ holds }, 'garbage collection held');
     if (Object.values(round).some((figure) => figure > 0)) log.info(round, 'garbage collected');
   },
 };

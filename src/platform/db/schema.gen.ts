@@ -28,6 +28,13 @@ export interface BlobDeletion {
   size_bytes: number;
 }
 
+export interface CollectionHold {
+  expires_at: Date | null;
+  name: string;
+  reason: string;
+  since: Generated<Date>;
+}
+
 export interface Deletion {
   actor: string | null;
   client: string | null;
@@ -276,6 +283,7 @@ export interface DB {
   blob: Blob;
   blob_candidate: BlobCandidate;
   blob_deletion: BlobDeletion;
+  collection_hold: CollectionHold;
   deletion: Deletion;
   event: Event;
   event_dispatcher: EventDispatcher;

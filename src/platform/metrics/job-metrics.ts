@@ -7,6 +7,7 @@ export interface JobMetrics {
   gcReclaimable: Gauge;
   gcWaiting: Gauge;
   gcOldest: Gauge;
+  gcHeldSince: Gauge<'hold'>;
 }
 
 export function createJobMetrics(registers: Registry[]): JobMetrics {
@@ -34,6 +35,12 @@ export function createJobMetrics(registers: Registry[]): JobMetrics {
     gcOldest: new Gauge({
       name: 'roadstead_gc_oldest_candidate_seconds',
       help: 'For how long the oldest candidate has been due. Far above the interval: the collector does not keep up.',
+      registers,
+    }),
+    gcHeldSince: new Gauge({
+      name: 'roadstead_gc_held_since_timestamp_seconds',
+      help: 'Since when a hold keeps garbage collection from removing anything. Not there: nothing is held.',
+      labelNames: ['hold'],
       registers,
     }),
   };
