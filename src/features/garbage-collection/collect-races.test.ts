@@ -4,7 +4,15 @@ import { test } from 'node:test';
 import { sql } from 'kysely';
 
 import { startApp } from '../../../test/harness.ts';
-import { imageManifest, putManifest, digestOf, pushBlob } from '../../../test/harness/registry.ts';
+import {
+  digestOf,
+  imageManifest,
+  pushBlob,
+  pushImage,
+  putManifest,
+} from '../../../test/harness/registry.ts';
+import type { Db } from '../../platform/db/connect.ts';
+import { purgeManifests } from '../artifacts/index.ts';
 import { collectGarbage } from './index.ts';
 
 const CLIENTS = 50;
@@ -68,3 +76,36 @@ test('while images that share layers come and go, no collected blob is one that 
     await app.platform.storage.readWhole(location);
   }
 });
+
+test('a blob whose last manifest goes while it is being looked at stays a candidate', async (t) => {
+  const app = await startApp(t, {
+    config: ({ gc }) => Object.assign(gc, { grace_seconds: 0, hold_seconds: 0 }),
+  });
+  const { db } = app.platform;
+  const { digest } = await pushImage(app.as('admin'), 'library/app', 'v1', { layers: ['layer'] });
+  await app.as('admin').delete(`/v2/library/app/manifests/${digest}`);
+  const { rows } = await sql<{ id: number }>`select id from manifest`.execute(db);
+  const collect = () => collectGarbage(app.platform, new AbortController().signal);
+
+  const collecting = await db.transaction().execute(async (tx) => {
+    await purgeManifests(tx, [rows[0]!.id]);
+    const running = collect();
+    await waitForLock(db);
+    return { running };
+  });
+  const first = await collecting.running;
+  const second = await collect();
+
+  assert.equal(first.blobs + second.blobs, 2);
+});
+
+/** Waits until somebody in this database waits for a lock. */
+async function waitForLock(db: Db): Promise<void> {
+  for (;;) {
+    const { rows } = await sql`
+      select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(
+      db,
+    );
+    if (rows.length > 0) return;
+  }
+}
