@@ -1,3 +1,4 @@
+import { permissionRoutes } from '../features/access/index.ts';
 import { repositoryRoutes } from '../features/artifacts/index.ts';
 import { auditRoutes } from '../features/audit/index.ts';
 import { userRoutes } from '../features/accounts/index.ts';
@@ -10,6 +11,7 @@ import type { Routes } from '../platform/http/routes.ts';
 /** Every room's routes under Harbor's `/api/v2.0`. */
 export const apiRoutes: Routes[] = [
   systemRoutes,
+  permissionRoutes,
   userRoutes,
   projectRoutes,
   memberRoutes,

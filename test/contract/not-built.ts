@@ -195,11 +195,7 @@ const BY_TAG = {
     'PATCH /scanners/{registration_id}',
     'GET /scanners/{registration_id}/metadata',
   ],
-  user: [
-    'PUT /users/{user_id}',
-    'GET /users/current/permissions',
-    'PUT /users/{user_id}/cli_secret',
-  ],
+  user: ['PUT /users/{user_id}', 'PUT /users/{user_id}/cli_secret'],
   label: [
     'GET /labels',
     'POST /labels',
@@ -214,7 +210,6 @@ const BY_TAG = {
     'GET /export/cve/download/{execution_id}',
   ],
   securityhub: ['GET /security/summary', 'GET /security/vul'],
-  permissions: ['GET /permissions'],
 };
 
 export const NOT_BUILT: string[] = Object.values(BY_TAG).flat();

@@ -99,3 +99,48 @@ test('each page of a project asks for the permission of the role table', async (
     }
   }
 });
+
+test('each caller sees what they may do', async (t) => {
+  const { as, createUser, createProject } = await startApp(t);
+  await createProject('team');
+  await createUser('ann', { team: 1 });
+  await createUser('bob', { team: 3 });
+  await createUser('eve');
+  const { project_id } = (await as('admin').get(`${PROJECT}/team`)).json();
+  const list = async (who: string, query: string) => {
+    const reply = await as(who).get(`/api/v2.0/users/current/permissions?${query}`);
+    const permissions: { resource: string; action: string }[] = reply.json();
+    return permissions.map(({ resource, action }) => `${resource} ${action}`);
+  };
+  const scope = `scope=/project/${project_id}`;
+
+  assert.ok((await list('ann', scope)).includes(`/project/${project_id} delete`));
+  assert.ok((await list('ann', scope)).includes(`/project/${project_id}/member create`));
+  assert.ok((await list('ann', `${scope}/&relative=true`)).includes('. delete'));
+  assert.ok((await list('bob', `${scope}&relative=true`)).includes('repository pull'));
+  assert.ok(!(await list('bob', `${scope}&relative=true`)).includes('repository push'));
+  assert.ok((await list('admin', `${scope}&relative=true`)).includes('. delete'));
+  assert.deepEqual(await list('eve', scope), []);
+  assert.deepEqual(await list('admin', 'scope=/project/99999'), []);
+  assert.deepEqual(await list('admin', 'scope=/project/nothing'), []);
+  assert.ok((await list('admin', 'scope=/system')).includes('/system/user create'));
+  assert.ok((await list('admin', 'scope=/&relative=true')).includes('user create'));
+  assert.deepEqual(await list('ann', 'scope=/system'), []);
+});
+
+test('what robots can have is shown to those who make them', async (t) => {
+  const { as, createUser, createProject } = await startApp(t);
+  await createProject('team');
+  await createUser('ann', { team: 1 });
+  await createUser('max', { team: 4 });
+  const read = (who: string) => as(who).get('/api/v2.0/permissions');
+
+  const admin = (await read('admin')).json();
+  const ann = (await read('ann')).json();
+
+  assert.ok(admin.system.some(({ resource }: { resource: string }) => resource === 'user-group'));
+  assert.deepEqual(Object.keys(ann), ['project']);
+  assert.deepEqual(ann.project, admin.project);
+  assert.equal((await read('max')).statusCode, 403);
+  assert.equal((await read('anonymous')).statusCode, 401);
+});

@@ -2,24 +2,15 @@ import { Refusal, notFound } from '../../lib/errors.ts';
 import type { Db } from '../../platform/db/connect.ts';
 import type { Lookups } from '../../platform/db/lookups.ts';
 import type { Caller, RepositoryAction } from './caller.ts';
-import { PROJECT_PERMISSIONS, ROLE_IDS, roleAllows, type Role } from './roles.ts';
+import { PERMISSIONS, ROLE_IDS, roleAllows, type Role } from './roles.ts';
 import { findStanding, listProjectIdsByRole, type ProjectStanding } from './store.ts';
 
-/** Permissions of the whole registry: for administrators only. */
-const SYSTEM_PERMISSIONS = new Set([
-  'user:create',
-  'user:list',
-  'user:read',
-  'user:update',
-  'user:delete',
-]);
 /** What a route declares when being signed in is enough. */
 export const SIGNED_IN = 'signed-in';
 
 /** Whether a route may declare this permission. Checked at start, so that a misspelt one can't open a door. */
 export function isPermission(permission: string, scope: 'project' | 'system'): boolean {
-  if (scope === 'project') return PROJECT_PERMISSIONS.has(permission);
-  return permission === SIGNED_IN || SYSTEM_PERMISSIONS.has(permission);
+  return PERMISSIONS[scope].has(permission) || (scope === 'system' && permission === SIGNED_IN);
 }
 
 function requireSignedIn(caller: Caller): void {
@@ -28,10 +19,15 @@ function requireSignedIn(caller: Caller): void {
   }
 }
 
+/** Whether the caller may do this to the registry as a whole. */
+export function hasSystemPermission({ user }: Caller, permission: string): boolean {
+  return user?.isSysadmin === true && PERMISSIONS.system.has(permission);
+}
+
 /** Passes when the caller may do this to the registry as a whole. */
 export function requireSystemAccess(caller: Caller, permission: string): void {
   requireSignedIn(caller);
-  if (permission === SIGNED_IN || caller.user?.isSysadmin === true) return;
+  if (permission === SIGNED_IN || hasSystemPermission(caller, permission)) return;
   throw new Refusal('FORBIDDEN', `forbidden: ${permission} needs a system administrator`);
 }
 
@@ -50,17 +46,21 @@ export async function requireProjectAccess(
   if (standing === undefined && isSysadmin) {
     throw notFound('project', 'name' in key ? key.name : key.id);
   }
-  if (
-    standing !== undefined &&
-    (isSysadmin || roleAllows(standing.roles, standing.isPublic, permission))
-  ) {
-    return standing;
-  }
+  if (standing !== undefined && hasPermission(caller, standing, permission)) return standing;
   requireSignedIn(caller);
   throw new Refusal(
     'FORBIDDEN',
     `forbidden: you lack ${permission} in this project, or it does not exist`,
   );
+}
+
+/** Whether the caller may do this in the project. */
+export function hasPermission(
+  { user }: Caller,
+  { roles, isPublic }: ProjectStanding,
+  permission: string,
+): boolean {
+  return user?.isSysadmin === true || roleAllows(roles, isPublic, permission);
 }
 
 /** The projects, in the trash or not, in which the caller's role has the permission. */
@@ -133,8 +133,5 @@ export function describeAccess(name: string, actions: RepositoryAction[]): Missi
 /** What the caller may do in every repository of a project. */
 export function listActions(standing: ProjectStanding, caller: Caller): RepositoryAction[] {
   const all: RepositoryAction[] = ['pull', 'push', 'delete'];
-  if (caller.user?.isSysadmin === true) return all;
-  return all.filter((action) =>
-    roleAllows(standing.roles, standing.isPublic, `repository:${action}`),
-  );
+  return all.filter((action) => hasPermission(caller, standing, `repository:${action}`));
 }

@@ -31,3 +31,4 @@ export {
   type Member,
 } from './store.ts';
 export { actorOf } from './request.ts';
+export { permissionRoutes } from './routes.ts';

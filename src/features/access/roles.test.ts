@@ -1,14 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { findRole, PROJECT_PERMISSIONS, ROLE_IDS, roleAllows, strongestRole } from './roles.ts';
+import {
+  findRole,
+  PERMISSIONS,
+  ROBOT_PERMISSIONS,
+  ROLE_IDS,
+  roleAllows,
+  strongestRole,
+} from './roles.ts';
 
-// Harbor's table as it documents it, and what Harbor lacks: projectAdmin, maintainer, developer, guest,
-// limitedGuest, and anyone in a public project.
+// Harbor's table as it documents it: projectAdmin, maintainer, developer, guest, limitedGuest, and anyone in a
+// public project. What Harbor lacks: all of `trash`, and that a projectAdmin has metadata:list, since a robot of
+// theirs can.
 const HARBOR = `
 | project | r u d | r | r | r | r | r |
 | member | c r u d l | r l | r l | r l | | |
-| metadata | c r u d | r | | | | |
+| metadata | c r u d l | r | | | | |
 | log | l | | | | | |
 | label | c r u d l | c r u d l | r l | r l | | r l |
 | quota | r | r | r | r | r | |
@@ -73,11 +81,43 @@ test('there are no permissions beside those of the table', () => {
       .map(([, action]) => `${resource}:${action}`),
   );
 
-  assert.deepEqual([...PROJECT_PERMISSIONS].toSorted(), wanted.toSorted());
+  assert.deepEqual([...PERMISSIONS.project].toSorted(), wanted.toSorted());
+});
+
+// What Harbor lets a robot have (harbor-behaviour §3.1).
+const ROBOT = {
+  system: `audit-log l; preheat-instance c r u d l; project l c; replication-policy c r u d l; replication r c l;
+    replication-adapter l; registry c r u d l; scan-all c r u s; system-volumes r; garbage-collection c r l u s;
+    purge-audit c r l u s; jobservice-monitor l s; scanner c r u d l; label c r u d; security-hub r l; catalog r;
+    quota r l u; robot c r l d; user c r u d l; ldap-user c l; user-group c r u d l`,
+  project: `log l; project r u d; metadata c r u d l; repository r u d l P p; artifact c r l d; scan c r s;
+    sbom c r s; tag c l d; accessory l; artifact-addition r; artifact-label c d; scanner c r;
+    preheat-policy c r u d l; immutable-tag c u d l; notification-policy c r u d l; tag-retention c r u d l;
+    label c r u d l; quota r; robot c r l d; export-cve c r; member c r u d l`,
+};
+
+test('a robot can be given what it can in Harbor', () => {
+  for (const level of ['system', 'project'] as const) {
+    const wanted = ROBOT[level].split(';').flatMap((line) => {
+      const [resource, ...letters] = line.trim().split(/\s+/);
+      return letters.map((letter) => `${resource}:${ACTIONS[letter as keyof typeof ACTIONS]}`);
+    });
+
+    assert.deepEqual([...ROBOT_PERMISSIONS[level]].toSorted(), wanted.toSorted());
+  }
+});
+
+test('what a robot can have, an administrator of its project or of the system has', () => {
+  for (const permission of ROBOT_PERMISSIONS.project) {
+    assert.ok(roleAllows(['projectAdmin'], false, permission), permission);
+  }
+  for (const permission of ROBOT_PERMISSIONS.system) {
+    assert.ok(PERMISSIONS.system.has(permission), permission);
+  }
 });
 
 test('somebody without a role may do nothing in a private project', () => {
-  const allowed = [...PROJECT_PERMISSIONS].filter((permission) =>
+  const allowed = [...PERMISSIONS.project].filter((permission) =>
     roleAllows([], false, permission),
   );
 
