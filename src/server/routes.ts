@@ -3,6 +3,7 @@ import { repositoryRoutes } from '../features/artifacts/index.ts';
 import { auditRoutes } from '../features/audit/index.ts';
 import { userRoutes } from '../features/accounts/index.ts';
 import { distributionRoutes } from '../features/distribution/index.ts';
+import { labelRoutes } from '../features/labels/index.ts';
 import { memberRoutes, projectRoutes } from '../features/projects/index.ts';
 import { systemRoutes } from '../features/system/index.ts';
 import { trashRoutes } from '../features/trash/index.ts';
@@ -15,6 +16,7 @@ export const apiRoutes: Routes[] = [
   userRoutes,
   projectRoutes,
   memberRoutes,
+  labelRoutes,
   repositoryRoutes,
   auditRoutes,
   trashRoutes,

@@ -196,13 +196,6 @@ const BY_TAG = {
     'GET /scanners/{registration_id}/metadata',
   ],
   user: ['PUT /users/{user_id}', 'PUT /users/{user_id}/cli_secret'],
-  label: [
-    'GET /labels',
-    'POST /labels',
-    'GET /labels/{label_id}',
-    'PUT /labels/{label_id}',
-    'DELETE /labels/{label_id}',
-  ],
   'scan data export': [
     'POST /export/cve',
     'GET /export/cve/execution/{execution_id}',

@@ -27,10 +27,10 @@ export function describeOperation({ type, before }: Pick<AuditRow, 'type' | 'bef
   return { operation: OPERATIONS[verb]!, resource_type };
 }
 
-/** What it was done to: `proj/repo:tag`, `proj/repo@digest`, `proj/user` of a member, or the one name there is. */
+/** What it was done to: `proj/repo:tag`, `proj/repo@digest`, `proj/user` of a member, `proj/label`, or the one name there is. */
 export function describeResource({ subject }: Pick<AuditRow, 'subject'>): string {
-  const { repository, tag, digest, project, user } = subject;
+  const { repository, tag, digest, project, user, label } = subject;
   if (tag !== undefined) return `${repository}:${tag}`;
   if (digest !== undefined) return `${repository}@${digest}`;
-  return repository ?? [project, user].filter((name) => name !== undefined).join('/');
+  return repository ?? [project, user, label].filter((name) => name !== undefined).join('/');
 }

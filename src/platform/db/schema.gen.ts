@@ -7,6 +7,12 @@ export type Generated<T> =
     ? ColumnType<S, I | undefined, U>
     : ColumnType<T, T | undefined, T>;
 
+export interface ArtifactLabel {
+  added_at: Generated<Date>;
+  label_id: number;
+  manifest_id: number;
+}
+
 export interface Blob {
   created_at: Generated<Date>;
   digest: Buffer;
@@ -75,6 +81,16 @@ export interface EventOutbox {
   project_id: number | null;
   subject: unknown;
   type: string;
+}
+
+export interface Label {
+  color: Generated<string>;
+  created_at: Generated<Date>;
+  description: Generated<string>;
+  id: Generated<number>;
+  name: string;
+  project_id: number | null;
+  updated_at: Generated<Date>;
 }
 
 export interface LiveManifest {
@@ -280,6 +296,7 @@ export interface UserAccount {
 }
 
 export interface DB {
+  artifact_label: ArtifactLabel;
   blob: Blob;
   blob_candidate: BlobCandidate;
   blob_deletion: BlobDeletion;
@@ -288,6 +305,7 @@ export interface DB {
   event: Event;
   event_dispatcher: EventDispatcher;
   event_outbox: EventOutbox;
+  label: Label;
   live_manifest: LiveManifest;
   live_project: LiveProject;
   live_repository: LiveRepository;

@@ -12,6 +12,7 @@ export type EventType =
   | 'project.member_changed'
   | 'project.member_removed'
   | `${'tag' | 'artifact' | 'repository' | 'project'}.${'restored' | 'purged'}`
+  | `label.${'created' | 'updated' | 'deleted'}`
   | 'user.created'
   | 'user.updated'
   | 'user.deleted'
