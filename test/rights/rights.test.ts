@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { before, test } from 'node:test';
+
+import { pushImage } from '../harness/registry.ts';
+import { shareApp } from '../harness/share-app.ts';
+import type { TestApp } from '../harness.ts';
+import { makeCallers, PROJECTS, type Callers, type Project } from './callers.ts';
+import { isAboutProject, makeRequest } from './requests.ts';
+import { listRoutes, type Route } from './routes.ts';
+import { formatTable, type Row } from './table.ts';
+
+const share = shareApp();
+let app: TestApp;
+let callers: Callers;
+let routes: Route[];
+
+before(async () => {
+  app = await share();
+  callers = await makeCallers(app);
+  for (const project of PROJECTS) await pushImage(app.as('admin'), `${project}/app`, 'latest');
+  routes = [];
+  for (const route of listRoutes(app.app)) {
+    if ((await send(route, 'admin')).statusCode !== 405) routes.push(route);
+  }
+});
+
+async function send(route: Route, caller: string, project: Project | 'nowhere' = 'private') {
+  const request = await makeRequest(app, route, project);
+  return app.app.inject({ ...request, headers: callers[caller]! });
+}
+
+/** What each caller is told: `+`, as the administrator, or how they are refused. */
+async function judge(route: Route, project: Project): Promise<string[]> {
+  const { statusCode: passing } = await send(route, 'admin', project);
+  const name = `${route.method} ${route.path}`;
+  assert.ok(![401, 403].includes(passing), `${name}: ${passing}`);
+  const outsiders = await send(route, 'outsider', 'private');
+  assert.ok(
+    passing !== 404 || outsiders.statusCode !== 404,
+    `${name}: 404 for everybody says nothing; give it an id that is there, in requests.ts`,
+  );
+  return Promise.all(
+    Object.keys(callers).map(async (caller) => {
+      const { statusCode, body } = await send(route, caller, project);
+      assert.ok(statusCode < 500, `${caller}: ${name} ${body}`);
+      const isRefused = [401, 403, 404].includes(statusCode) && statusCode !== passing;
+      return isRefused ? String(statusCode) : '+';
+    }),
+  );
+}
+
+test('everybody may do what table.txt says (npm run rights writes it), and nothing else', async (t) => {
+  const rows: Row[] = [];
+  for (const route of routes) {
+    const inPrivate = await judge(route, 'private');
+    const inPublic = isAboutProject(route) ? await judge(route, 'public') : inPrivate;
+    const cells = inPrivate.map((cell, index) =>
+      cell === inPublic[index] ? cell : `${cell}/${inPublic[index]}`,
+    );
+    rows.push({ route: `${route.method} ${route.path}`, cells });
+  }
+
+  t.assert.fileSnapshot(
+    formatTable(Object.keys(callers), rows),
+    join(import.meta.dirname, 'table.txt'),
+    { serializers: [(text: unknown) => text as string] },
+  );
+});
+
+test('a private project and one that is not there are refused alike', async () => {
+  for (const route of routes.filter(isAboutProject)) {
+    for (const caller of ['anonymous', 'outsider']) {
+      const [there, missing] = await Promise.all(
+        (['private', 'nowhere'] as const).map((project) => send(route, caller, project)),
+      );
+
+      const what = `${caller}: ${route.method} ${route.path}`;
+      assert.equal(there!.statusCode, missing!.statusCode, what);
+      assert.equal(withoutIds(there!.body), withoutIds(missing!.body), what);
+    }
+  }
+});
+
+const withoutIds = (body: string) =>
+  body.replaceAll(/private|nowhere|[\da-f]{8}-[\da-f-]{27}/g, 'ID');

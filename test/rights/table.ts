@@ -1,0 +1,31 @@
+export interface Row {
+  route: string;
+  cells: string[];
+}
+
+const HEADING = `# Who may send which request. Made by: npm run rights. Read what it changed before you commit it.
+#
+# + passes the permission: what the answer then is does not matter; 401, 403, 404 are refusals.
+# 401/+ is: 401 in a private project, + in a public one.
+# outsider: a user who is no member; limited, guest, developer, maintainer, owner (project admin): members with
+# this role; admin: the system administrator.`;
+
+/** HEAD has a row only where it is not answered as GET is. */
+export function formatTable(columns: string[], rows: Row[]): string {
+  const cellsOf = new Map(rows.map(({ route, cells }) => [route, cells.join()]));
+  const shown = rows.filter(
+    ({ route, cells }) =>
+      !route.startsWith('HEAD ') || cellsOf.get(route.replace('HEAD', 'GET')) !== cells.join(),
+  );
+  const line = (cells: string[], last: string) =>
+    [...cells.map((cell, index) => cell.padEnd(Math.max(7, columns[index]!.length))), last].join(
+      '  ',
+    );
+  return [
+    HEADING,
+    '',
+    line(columns, 'route'),
+    ...shown.map(({ route, cells }) => line(cells, route)),
+    '',
+  ].join('\n');
+}
