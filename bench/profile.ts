@@ -46,7 +46,7 @@ export async function profileCases(
   for (const wanted of chosen) {
     const output = join(run.profile, wanted.name);
     mkdirSync(output, { recursive: true });
-    const nodeOptions = ['--cpu-prof', `--cpu-prof-dir=${output}`];
+    const nodeOptions = `--cpu-prof --cpu-prof-dir=${output}`;
     const us = await startUs({ folder, nodeOptions });
     if (wanted.isCold !== true) {
       await wanted.measure(us, { sizes, seconds: 1, folder: run.folder });

@@ -52,6 +52,7 @@ function main() {
   for (const program of programs) makeExecutable(program);
   if (isCurrent) return;
   tryPrograms(path.join(native, 'bin', 'postgres'));
+  compileSources();
   writeStamp(`${hash} ${isInstalled(lock, packages, true) ? 'all' : 'production'}`);
 }
 
@@ -169,6 +170,16 @@ function tryPrograms(postgres) {
       );
     }
   }
+}
+
+/** Only a saving: whatever is wrong with it shows when the server starts. */
+function compileSources() {
+  const script = path.join(root, 'scripts', 'compile-sources.ts');
+  const cache = path.join(modules, '.cache', 'compiled'); // as in src/main.ts
+  spawnSync(path.join(modules, '.bin', 'node'), [script], {
+    stdio: 'ignore',
+    env: { ...process.env, NODE_COMPILE_CACHE: cache },
+  });
 }
 
 /** An installation that belongs to somebody else is fine as it is; it is looked through again next time. */

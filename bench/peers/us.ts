@@ -11,19 +11,20 @@ import { Tokens } from './us-tokens.ts';
 const root = join(import.meta.dirname, '../..');
 
 /** Our server as its users start it: all checks, all log lines, embedded PostgreSQL that syncs. */
-export async function startUs(options: { folder: string; nodeOptions?: string[] }): Promise<Us> {
-  const { folder, nodeOptions = [] } = options;
+export async function startUs(options: { folder: string; nodeOptions?: string }): Promise<Us> {
+  const { folder, nodeOptions } = options;
   const port = await findFreePort();
   const data = join(folder, 'data');
   mkdirSync(folder, { recursive: true });
   const account = { username: 'admin', password: 'Bench-Bench-1' };
   const start = (isReady: () => Promise<boolean>, pollMs?: number): Promise<Daemon> =>
-    startDaemon(process.execPath, [...nodeOptions, join(root, 'src/main.ts'), 'server'], {
+    startDaemon(join(root, 'bin/roadstead'), ['server'], {
       env: {
         ROADSTEAD_DATA: data,
         ROADSTEAD_HOST: '127.0.0.1',
         ROADSTEAD_PORT: String(port),
         ROADSTEAD_ADMIN_PASSWORD: account.password,
+        ...(nodeOptions === undefined ? {} : { NODE_OPTIONS: nodeOptions }),
       },
       cwd: folder,
       errorFile: join(folder, 'errors.log'),

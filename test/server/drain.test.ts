@@ -55,7 +55,7 @@ test('Ctrl-C lets running requests finish, takes no new ones, and stops PostgreS
   assert.equal(await download.finish(), blob);
   const begin = performance.now();
   assert.deepEqual(await server.ended, { code: 0, signal: null });
-  assert.ok(performance.now() - begin < 5000);
+  assert.ok(performance.now() - begin < 20_000);
   assert.ok(!isAlive(postmaster!));
   assert.doesNotMatch(server.output(), /broken off|"level":"error"/);
   const again = await startServer(t, { data: server.data });

@@ -20,7 +20,10 @@ const GRACE_MS = 5000;
  * malloc (below) a worker takes half the memory under load. With 4 MB for new objects looking for garbage takes twice
  * the time, with 16 MB a little less.
  */
-const NODE_OPTIONS = ['--max-semi-space-size=8', '--max-old-space-size=512'];
+const NODE_OPTIONS: Record<WorkerRole, string[]> = {
+  http: ['--max-semi-space-size=8', '--max-old-space-size=512'],
+  jobs: ['--max-semi-space-size=2', '--max-old-space-size=512'],
+};
 
 export interface WorkerPool {
   /** Resolves with the port when all HTTP workers listen; rejects when one can't. */
@@ -98,7 +101,7 @@ interface Keeping {
 /** Starts a worker, and another one whenever it ends by itself. */
 function keepWorker(role: WorkerRole, keeping: Keeping, onExit: (workerId: number) => void): void {
   const { pool, log, receive } = keeping;
-  const execArgv = [...NODE_OPTIONS, ...process.execArgv];
+  const execArgv = [...process.execArgv, ...NODE_OPTIONS[role]];
   cluster.setupPrimary({ exec: WORKER, args: [role], execArgv });
   const worker = cluster.fork(workerEnvironment());
   const begin = performance.now();
