@@ -3,6 +3,9 @@ import { PASSWORD, type TestApp } from '../harness.ts';
 import type { Project } from './callers.ts';
 import type { Route } from './routes.ts';
 
+/** Where a request is about: a project that is there, or one that is not. */
+export type Somewhere = Project | 'nowhere';
+
 export interface Request {
   params?: Record<string, string>;
   query?: string;
@@ -15,9 +18,14 @@ const SOMEBODY = { user_id: '2' };
 /**
  * What a route needs for a request to come as far as its permission, when the handler asks it: a body that is
  * right, an id that is there. For a route that declares its permission nothing is needed: it is asked before the
- * handler, which then finds no such id.
+ * handler, which then finds no such id. A route may have several, told apart by what follows `#`.
  */
-const REQUESTS: Record<string, Request> = {
+const REQUESTS: Record<string, Request | ((app: TestApp) => Promise<Request>)> = {
+  'GET /api/v2.0/labels #global': { query: 'scope=g' },
+  'POST /api/v2.0/labels #global': async () => ({ body: newLabel({ scope: 'g' }) }),
+  'GET /api/v2.0/labels/:label_id #global': (app) => makeLabel(app, { scope: 'g' }),
+  'PUT /api/v2.0/labels/:label_id #global': (app) => makeLabel(app, { scope: 'g' }),
+  'DELETE /api/v2.0/labels/:label_id #global': (app) => makeLabel(app, { scope: 'g' }),
   'GET /api/v2.0/users/search': { query: 'username=a' },
   'HEAD /api/v2.0/projects': { query: 'project_name=library' },
   'POST /api/v2.0/projects': { body: { project_name: 'library' } },
@@ -26,22 +34,54 @@ const REQUESTS: Record<string, Request> = {
 };
 
 /** The same for what is in a project and has no project in its path. Made for each caller, who may use it up. */
-const REQUESTS_IN_PROJECTS: Record<string, (app: TestApp, project: Project) => Promise<Request>> = {
-  'POST /api/v2.0/trash/:deletion_id/restore': deleteTag,
-  'DELETE /api/v2.0/trash/:deletion_id': deleteTag,
-};
+const REQUESTS_IN_PROJECTS: Record<string, (app: TestApp, project: Somewhere) => Promise<Request>> =
+  {
+    'GET /api/v2.0/labels': async (app, project) => ({
+      query: `scope=p&project_id=${await findProjectId(app, project)}`,
+    }),
+    'POST /api/v2.0/labels': async (app, project) => ({
+      body: newLabel({ scope: 'p', project_id: await findProjectId(app, project) }),
+    }),
+    'GET /api/v2.0/labels/:label_id': makeProjectLabel,
+    'PUT /api/v2.0/labels/:label_id': makeProjectLabel,
+    'DELETE /api/v2.0/labels/:label_id': makeProjectLabel,
+    'POST /api/v2.0/trash/:deletion_id/restore': deleteTag,
+    'DELETE /api/v2.0/trash/:deletion_id': deleteTag,
+  };
 
-let tags = 0;
+let made = 0;
+/** A name that nothing else has. */
+const newName = () => `made-${++made}`;
 
 /** A tag in the trash. */
-async function deleteTag({ as }: TestApp, project: Project): Promise<Request> {
+async function deleteTag({ as }: TestApp, project: Somewhere): Promise<Request> {
+  if (project === 'nowhere') return {};
   const admin = as('admin');
-  const tag = `t${++tags}`;
+  const tag = newName();
   await pushImage(admin, `${project}/app`, tag);
   must(await admin.delete(`/v2/${project}/app/manifests/${tag}`), 202);
   const deletions = (await admin.get('/api/v2.0/trash?page_size=100')).json();
   const { id } = deletions.find((deletion: { tag: string }) => deletion.tag === tag);
   return { params: { deletion_id: id } };
+}
+
+async function findProjectId({ as }: TestApp, project: Somewhere): Promise<number> {
+  const { project_id } = (await as('admin').get(`/api/v2.0/projects/${project}`)).json();
+  return project_id ?? Number(NO_SUCH_ID);
+}
+
+const newLabel = (scope: object) => ({ name: newName(), ...scope });
+
+async function makeProjectLabel(app: TestApp, project: Somewhere): Promise<Request> {
+  if (project === 'nowhere') return { body: newLabel({}) };
+  return makeLabel(app, { scope: 'p', project_id: await findProjectId(app, project) });
+}
+
+/** A label, and a body to change it with. */
+async function makeLabel({ as }: TestApp, scope: object): Promise<Request> {
+  const reply = must(await as('admin').post('/api/v2.0/labels', newLabel(scope)), 201);
+  const label_id = String(reply.headers.location).split('/').at(-1)!;
+  return { params: { label_id }, body: newLabel(scope) };
 }
 
 /** Values of parameters: projects that are there, and ids that are not. */
@@ -59,29 +99,46 @@ const NO_SUCH_ID = '987654321';
 
 const hasProject = (path: string) => /:(project_name|project_name_or_id|name)\b/.test(path);
 
-export const isAboutProject = ({ method, path }: Route): boolean =>
-  hasProject(path) || `${method} ${path}` in REQUESTS_IN_PROJECTS;
+/** What is asked of a route: a row of the table. */
+export interface Question {
+  /** `GET /api/v2.0/labels #global` */
+  name: string;
+  route: Route;
+  isAboutProject: boolean;
+}
+
+export function listQuestions(route: Route): Question[] {
+  const plain = `${route.method} ${route.path}`;
+  const prepared = [...Object.keys(REQUESTS_IN_PROJECTS), ...Object.keys(REQUESTS)]
+    .filter((key) => key.split(' #')[0] === keyOf(plain))
+    .map((key) => key.replace(/^\w+/, route.method));
+  return (prepared.length === 0 ? [plain] : prepared).map((name) => ({
+    name,
+    route,
+    isAboutProject: hasProject(route.path) || keyOf(name) in REQUESTS_IN_PROJECTS,
+  }));
+}
+
+/** What is asked with HEAD is asked as with GET, unless there is a request of its own. */
+const keyOf = (name: string): string =>
+  name in REQUESTS || name in REQUESTS_IN_PROJECTS ? name : name.replace(/^HEAD /, 'GET ');
 
 /** The request as it is sent. */
-export async function makeRequest(app: TestApp, route: Route, project: Project | 'nowhere') {
-  const { params = {}, query, body } = await findRequest(app, route, project);
+export async function makeRequest(app: TestApp, { name, route }: Question, project: Somewhere) {
+  const { params = {}, query, body } = await findRequest(app, name, project);
   const url = route.path.replaceAll(
     /:(\w+)/g,
-    (_, name: string) => params[name] ?? PARAMETERS[name]?.(project) ?? NO_SUCH_ID,
+    (_, parameter: string) => params[parameter] ?? PARAMETERS[parameter]?.(project) ?? NO_SUCH_ID,
   );
   return {
     method: route.method,
     url: query === undefined ? url : `${url}?${query}`,
-    ...(body === undefined ? {} : { payload: body }),
+    ...(body === undefined || /GET|HEAD|DELETE/.test(route.method) ? {} : { payload: body }),
   };
 }
 
-async function findRequest(
-  app: TestApp,
-  { method, path }: Route,
-  project: Project | 'nowhere',
-): Promise<Request> {
-  const make = REQUESTS_IN_PROJECTS[`${method} ${path}`];
-  if (make !== undefined && project !== 'nowhere') return make(app, project);
-  return REQUESTS[`${method} ${path}`] ?? {};
+async function findRequest(app: TestApp, name: string, project: Somewhere): Promise<Request> {
+  const key = keyOf(name);
+  const request = REQUESTS_IN_PROJECTS[key] ?? REQUESTS[key] ?? {};
+  return typeof request === 'function' ? request(app, project) : request;
 }

@@ -6,43 +6,44 @@ import { pushImage } from '../harness/registry.ts';
 import { shareApp } from '../harness/share-app.ts';
 import type { TestApp } from '../harness.ts';
 import { makeCallers, PROJECTS, type Callers, type Project } from './callers.ts';
-import { isAboutProject, makeRequest } from './requests.ts';
-import { listRoutes, type Route } from './routes.ts';
+import { listQuestions, makeRequest, type Question, type Somewhere } from './requests.ts';
+import { listRoutes } from './routes.ts';
 import { formatTable, type Row } from './table.ts';
 
 const share = shareApp();
 let app: TestApp;
 let callers: Callers;
-let routes: Route[];
+let questions: Question[];
 
 before(async () => {
   app = await share();
   callers = await makeCallers(app);
   for (const project of PROJECTS) await pushImage(app.as('admin'), `${project}/app`, 'latest');
-  routes = [];
+  questions = [];
   for (const route of listRoutes(app.app)) {
-    if ((await send(route, 'admin')).statusCode !== 405) routes.push(route);
+    const asked = listQuestions(route);
+    if ((await send(asked[0]!, 'admin')).statusCode !== 405) questions.push(...asked);
   }
 });
 
-async function send(route: Route, caller: string, project: Project | 'nowhere' = 'private') {
-  const request = await makeRequest(app, route, project);
+async function send(question: Question, caller: string, project: Somewhere = 'private') {
+  const request = await makeRequest(app, question, project);
   return app.app.inject({ ...request, headers: callers[caller]! });
 }
 
 /** What each caller is told: `+`, as the administrator, or how they are refused. */
-async function judge(route: Route, project: Project): Promise<string[]> {
-  const { statusCode: passing } = await send(route, 'admin', project);
-  const name = `${route.method} ${route.path}`;
+async function judge(question: Question, project: Project): Promise<string[]> {
+  const { statusCode: passing } = await send(question, 'admin', project);
+  const { name } = question;
   assert.ok(![401, 403].includes(passing), `${name}: ${passing}`);
-  const outsiders = await send(route, 'outsider', 'private');
+  const outsiders = await send(question, 'outsider', 'private');
   assert.ok(
     passing !== 404 || outsiders.statusCode !== 404,
     `${name}: 404 for everybody says nothing; give it an id that is there, in requests.ts`,
   );
   return Promise.all(
     Object.keys(callers).map(async (caller) => {
-      const { statusCode, body } = await send(route, caller, project);
+      const { statusCode, body } = await send(question, caller, project);
       assert.ok(statusCode < 500, `${caller}: ${name} ${body}`);
       const isRefused = [401, 403, 404].includes(statusCode) && statusCode !== passing;
       return isRefused ? String(statusCode) : '+';
@@ -52,13 +53,13 @@ async function judge(route: Route, project: Project): Promise<string[]> {
 
 test('everybody may do what table.txt says (npm run rights writes it), and nothing else', async (t) => {
   const rows: Row[] = [];
-  for (const route of routes) {
-    const inPrivate = await judge(route, 'private');
-    const inPublic = isAboutProject(route) ? await judge(route, 'public') : inPrivate;
+  for (const question of questions) {
+    const inPrivate = await judge(question, 'private');
+    const inPublic = question.isAboutProject ? await judge(question, 'public') : inPrivate;
     const cells = inPrivate.map((cell, index) =>
       cell === inPublic[index] ? cell : `${cell}/${inPublic[index]}`,
     );
-    rows.push({ route: `${route.method} ${route.path}`, cells });
+    rows.push({ request: question.name, cells });
   }
 
   t.assert.fileSnapshot(
@@ -69,13 +70,13 @@ test('everybody may do what table.txt says (npm run rights writes it), and nothi
 });
 
 test('a private project and one that is not there are refused alike', async () => {
-  for (const route of routes.filter(isAboutProject)) {
+  for (const question of questions.filter(({ isAboutProject }) => isAboutProject)) {
     for (const caller of ['anonymous', 'outsider']) {
       const [there, missing] = await Promise.all(
-        (['private', 'nowhere'] as const).map((project) => send(route, caller, project)),
+        (['private', 'nowhere'] as const).map((project) => send(question, caller, project)),
       );
 
-      const what = `${caller}: ${route.method} ${route.path}`;
+      const what = `${caller}: ${question.name}`;
       assert.equal(there!.statusCode, missing!.statusCode, what);
       assert.equal(withoutIds(there!.body), withoutIds(missing!.body), what);
     }
@@ -83,4 +84,4 @@ test('a private project and one that is not there are refused alike', async () =
 });
 
 const withoutIds = (body: string) =>
-  body.replaceAll(/private|nowhere|[\da-f]{8}-[\da-f-]{27}/g, 'ID');
+  body.replaceAll(/private|nowhere|[\da-f]{8}-[\da-f-]{27}|\b\d+\b/g, 'ID');

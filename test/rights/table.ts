@@ -1,5 +1,5 @@
 export interface Row {
-  route: string;
+  request: string;
   cells: string[];
 }
 
@@ -12,10 +12,10 @@ const HEADING = `# Who may send which request. Made by: npm run rights. Read wha
 
 /** HEAD has a row only where it is not answered as GET is. */
 export function formatTable(columns: string[], rows: Row[]): string {
-  const cellsOf = new Map(rows.map(({ route, cells }) => [route, cells.join()]));
+  const cellsOf = new Map(rows.map(({ request, cells }) => [request, cells.join()]));
   const shown = rows.filter(
-    ({ route, cells }) =>
-      !route.startsWith('HEAD ') || cellsOf.get(route.replace('HEAD', 'GET')) !== cells.join(),
+    ({ request, cells }) =>
+      !request.startsWith('HEAD ') || cellsOf.get(request.replace('HEAD', 'GET')) !== cells.join(),
   );
   const line = (cells: string[], last: string) =>
     [...cells.map((cell, index) => cell.padEnd(Math.max(7, columns[index]!.length))), last].join(
@@ -24,8 +24,8 @@ export function formatTable(columns: string[], rows: Row[]): string {
   return [
     HEADING,
     '',
-    line(columns, 'route'),
-    ...shown.map(({ route, cells }) => line(cells, route)),
+    line(columns, 'request'),
+    ...shown.map(({ request, cells }) => line(cells, request)),
     '',
   ].join('\n');
 }
