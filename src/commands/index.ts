@@ -3,6 +3,7 @@ import { adminResetSigningKeys } from './admin-reset-signing-keys.ts';
 import type { Command } from './command.ts';
 import { configCheck } from './config-check.ts';
 import { gcCommand } from './gc.ts';
+import { healthCommand } from './health.ts';
 import { migrateCommand } from './migrate.ts';
 import { serverCommand } from './server.ts';
 
@@ -11,6 +12,7 @@ export const commands: Command[] = [
   migrateCommand,
   gcCommand,
   configCheck,
+  healthCommand,
   adminResetPassword,
   adminResetSigningKeys,
 ];

@@ -3,11 +3,13 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { test } from 'node:test';
 
+import { makeCertificate, writePair } from './support/certificate.ts';
 import {
   ADMIN_PASSWORD,
   runToEnd,
   signIn,
   startServer,
+  startWithDatabase,
   stopServer,
   temporaryFolder,
 } from './support/program.ts';
@@ -163,4 +165,28 @@ test('help, an unknown command, unknown words and another Node', async (t) => {
   assert.deepEqual([unknown.code, more.code], [2, 2]);
   assert.match(other.stderr, /^roadstead runs on Node 26, this is 24\.1\.0\. Use: npm start/);
   assert.equal(other.code, 1);
+});
+
+test('health tells how the server is, whatever the name in its certificate', async (t) => {
+  const folder = temporaryFolder(t);
+  const files = { certificate: join(folder, 'tls.crt'), key: join(folder, 'tls.key') };
+  writePair(makeCertificate('registry.example.com'), files);
+  const tls = {
+    ROADSTEAD_TLS_CERTIFICATE_FILE: files.certificate,
+    ROADSTEAD_TLS_KEY_FILE: files.key,
+  };
+  for (const env of [{}, tls]) {
+    const server = await startWithDatabase(t, { env });
+    const ask = () =>
+      runToEnd(t, ['health'], { env: { ROADSTEAD_PORT: String(server.port), ...env } });
+
+    const healthy = await ask();
+    await stopServer(server);
+    const gone = await ask();
+
+    assert.equal(healthy.code, 0, healthy.stderr);
+    assert.match(healthy.stdout, /"status":"(un)?healthy"/); // as much room as this machine has
+    assert.equal(gone.code, 1);
+    assert.match(gone.stderr, /^roadstead: .*ECONNREFUSED/);
+  }
 });

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { findOnPath } from '../scripts/clients/catalogue.ts';
+
+const root = join(import.meta.dirname, '..');
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
+
+test('compose files and the page about them name the version that is built', () => {
+  const { version } = JSON.parse(read('package.json')) as { version: string };
+
+  for (const path of [
+    'deploy/compose.yaml',
+    'deploy/compose.external.yaml',
+    'docs/installing.md',
+  ]) {
+    const named = read(path).match(/localhost\/roadstead:[\d.]+/g) ?? [];
+
+    assert.ok(named.length > 0, path);
+    assert.deepEqual([...new Set(named)], [`localhost/roadstead:${version}`], path);
+  }
+});
+
+test('systemd understands the unit, and finds it locked down', (t) => {
+  const analyze = findOnPath('systemd-analyze');
+  if (analyze === undefined) return t.skip('systemd-analyze is not installed');
+  const folder = mkdtempSync(join(tmpdir(), 'roadstead-unit-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const unit = join(folder, 'roadstead.service');
+  writeFileSync(unit, read('deploy/systemd/roadstead.service').replaceAll('/opt/roadstead', root));
+  const run = (...args: string[]) =>
+    execFileSync(analyze, [...args, unit], { encoding: 'utf8', stdio: 'pipe' });
+
+  assert.equal(run('verify', '--man=no'), '');
+  // 0 is locked down, 10 is not at all; services that nobody hardened have 9.6.
+  assert.match(run('security', '--offline=true', '--threshold=20'), /exposure level .*: 1\.\d OK/);
+});
