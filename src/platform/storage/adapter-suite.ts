@@ -3,17 +3,10 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test, type TestContext } from 'node:test';
 
-import {
-  BEGINNING,
-  type BlobStorage,
-  type ByteRange,
-  type Checkpoint,
-  type FinishedBytes,
-} from './adapter.ts';
+import { BEGINNING, type BlobStorage, type ByteRange, type FinishedBytes } from './adapter.ts';
+import { checkListing } from './listing-suite.ts';
+import { finish, store, write, type Check, type OpenStorage } from './basics-suite.ts';
 import { readAll } from './read-all.ts';
-
-/** Opens the same store again each time: another process on the same bytes. */
-export type OpenStorage = () => BlobStorage;
 
 interface SuiteOptions {
   begin: (t: TestContext) => Promise<OpenStorage>;
@@ -41,42 +34,8 @@ export function testStorage(
   checkReading(check);
   checkKeeping(check);
   checkReplacing(check);
+  checkListing(check);
 }
-
-type Check = (
-  claim: string,
-  run: (storage: BlobStorage, open: OpenStorage) => Promise<void>,
-) => void;
-
-async function write(
-  storage: BlobStorage,
-  location: string,
-  behind: Checkpoint,
-  ...chunks: Buffer[]
-): Promise<Checkpoint> {
-  const writer = await storage.openWriter(location, behind);
-  for (const chunk of chunks) await writer.write(chunk);
-  const checkpoint = await writer.sync();
-  await writer.close();
-  return checkpoint;
-}
-
-async function finish(
-  storage: BlobStorage,
-  location: string,
-  behind: Checkpoint,
-  ...chunks: Buffer[]
-): Promise<FinishedBytes> {
-  const writer = await storage.openWriter(location, behind);
-  for (const chunk of chunks) await writer.write(chunk);
-  const finished = await writer.finish();
-  await writer.close();
-  return finished;
-}
-
-/** Bytes at a new location. */
-const store = (storage: BlobStorage, ...chunks: Buffer[]) =>
-  finish(storage, storage.newLocation(), BEGINNING, ...chunks);
 
 /** That part of a location; all of it when left out. */
 async function read(storage: BlobStorage, location: string, range?: ByteRange): Promise<Buffer> {

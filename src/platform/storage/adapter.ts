@@ -49,6 +49,27 @@ export interface BlobReader {
   close(): Promise<void>;
 }
 
+/** What takes space in the store. */
+export interface StoredBytes {
+  /** As rows name it. */
+  location: string;
+  /** Where the writer was opened that these bytes are from: its checkpoints may need them. */
+  writer: string;
+  /** False: parts of an upload that has not ended, which nobody can read. */
+  isFinished: boolean;
+  /** Unfinished: 0. */
+  sizeBytes: number;
+  /** When they were written, or begun, by the store's clock. */
+  changedAt: Date;
+  /** What `remove` takes to remove these bytes and no others. Undefined: this driver made no such name. */
+  removal: string | undefined;
+}
+
+/** What locations begin with: each shard can be listed on its own. */
+export const SHARDS: readonly string[] = Array.from({ length: 256 }, (_, number) =>
+  number.toString(16).padStart(2, '0'),
+);
+
 /** Where the bytes of blobs are. Every driver passes `adapter-suite.ts`. */
 export interface BlobStorage {
   /** Makes what the driver needs. Every process calls it at start, before anything else, perhaps at once. */
@@ -77,6 +98,15 @@ export interface BlobStorage {
    * Only where the store can serve clients.
    */
   findUrl?(location: string, clientAddress: string): Promise<string | undefined>;
-  /** Removes a location, finished or not. Absent counts as done. */
+  /** Removes a location, finished or not; or what a list named for removal. Absent counts as done. */
   remove(location: string): Promise<void>;
+
+  /**
+   * Everything whose location begins with this shard, page by page, in any order. What comes or goes meanwhile may be
+   * in it or not; all else is, once. Parts that the store forgets by itself may be left out.
+   */
+  list(shard: string): AsyncIterable<StoredBytes>;
+
+  /** Whether all bytes up to a checkpoint are there, so that a writer can go on behind them. Changes nothing. */
+  holds(location: string, behind: Checkpoint): Promise<boolean>;
 }

@@ -14,18 +14,19 @@ import { join } from 'node:path';
 
 import {
   BEGINNING,
+  SHARDS,
   type BlobReader,
   type BlobStorage,
   type BlobWriter,
   type ByteRange,
   type Checkpoint,
+  type StoredBytes,
 } from '../adapter.ts';
 import { readAll } from '../read-all.ts';
 import { FolderReader } from './folder-reader.ts';
 import { FolderWriter, syncFolder } from './folder-writer.ts';
+import { findFile, listFiles, LOCATION } from './list-files.ts';
 import { WholeFiles } from './whole-files.ts';
-
-const LOCATION = /^[0-9a-f]{2}\/[0-9a-f-]{36}$/;
 
 /** Blobs as files: `<root>/<2 hex digits>/<uuid>`, 256 shard folders made at start. */
 export function openFolderStorage(root: string): BlobStorage {
@@ -43,8 +44,7 @@ class FolderStorage implements BlobStorage {
   async prepare(): Promise<void> {
     await mkdir(this.#root, { recursive: true, mode: 0o700 });
     const there = new Set(await readdir(this.#root));
-    const shards = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
-    const missing = shards.filter((shard) => !there.has(shard));
+    const missing = SHARDS.filter((shard) => !there.has(shard));
     // Recursive, so that one which another process makes meanwhile is no error.
     for (const shard of missing) {
       await mkdir(join(this.#root, shard), { recursive: true, mode: 0o700 });
@@ -113,6 +113,16 @@ class FolderStorage implements BlobStorage {
 
   async remove(location: string): Promise<void> {
     await rm(this.#path(location), { force: true });
+  }
+
+  list(shard: string): AsyncIterable<StoredBytes> {
+    return listFiles(join(this.#root, shard), shard);
+  }
+
+  async holds(location: string, { sizeBytes }: Checkpoint): Promise<boolean> {
+    if (sizeBytes === 0) return true;
+    const found = await findFile(this.#path(location));
+    return found !== undefined && found.isFile() && found.size >= sizeBytes;
   }
 
   #path(location: string): string {

@@ -10,6 +10,7 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
   UploadPartCommand,
+  type ListMultipartUploadsCommandOutput,
   type S3Client,
   type S3ServiceException,
 } from '@aws-sdk/client-s3';
@@ -23,6 +24,19 @@ export interface Part {
   key: string;
   uploadId: string;
   number: number;
+}
+
+export interface StoredObject {
+  key: string;
+  sizeBytes: number;
+  changedAt: Date;
+}
+
+/** A multipart upload that has not ended. */
+export interface PartialObject {
+  key: string;
+  uploadId: string;
+  begunAt: Date;
 }
 
 /** The requests we make, for the keys behind our prefix. Bodies are in memory, so that they can be sent again. */
@@ -63,8 +77,8 @@ export class Bucket {
     await this.#client.send(new DeleteObjectCommand(this.#object(key)));
   }
 
-  /** The keys that begin so. */
-  async *list(start: string, limit = 1000): AsyncGenerator<string, void> {
+  /** The objects whose keys begin so. */
+  async *list(start: string, limit = 1000): AsyncGenerator<StoredObject, void> {
     let after: string | undefined;
     do {
       const page = await this.#client.send(
@@ -75,7 +89,9 @@ export class Bucket {
           ContinuationToken: after,
         }),
       );
-      for (const { Key } of page.Contents ?? []) yield Key!.slice(this.#prefix.length);
+      for (const { Key, Size, LastModified } of page.Contents ?? []) {
+        yield { key: this.#withoutPrefix(Key!), sizeBytes: Size!, changedAt: LastModified! };
+      }
       after = page.NextContinuationToken;
     } while (after !== undefined);
   }
@@ -120,12 +136,23 @@ export class Bucket {
     }
   }
 
-  /** The multipart uploads of a key that have not ended. */
-  async listPartial(key: string): Promise<string[]> {
-    const { Uploads = [] } = await this.#client.send(
-      new ListMultipartUploadsCommand({ Bucket: this.name, Prefix: this.#prefix + key }),
-    );
-    return Uploads.filter(({ Key }) => Key === this.#prefix + key).map(({ UploadId }) => UploadId!);
+  /** The multipart uploads that have not ended and whose keys begin so. Some stores want whole keys. */
+  async *listPartial(start: string): AsyncGenerator<PartialObject, void> {
+    let after: { KeyMarker: string; UploadIdMarker: string } | object = {};
+    for (let isMore = true; isMore;) {
+      const page: ListMultipartUploadsCommandOutput = await this.#client.send(
+        new ListMultipartUploadsCommand({
+          Bucket: this.name,
+          Prefix: this.#prefix + start,
+          ...after,
+        }),
+      );
+      for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
+        yield { key: this.#withoutPrefix(Key!), uploadId: UploadId!, begunAt: Initiated! };
+      }
+      isMore = page.IsTruncated === true;
+      after = { KeyMarker: page.NextKeyMarker, UploadIdMarker: page.NextUploadIdMarker };
+    }
   }
 
   async ask(signal: AbortSignal): Promise<void> {
@@ -135,6 +162,10 @@ export class Bucket {
   async sign(key: string, expiresIn: number): Promise<string> {
     const command = new GetObjectCommand(this.#object(key));
     return getSignedUrl(this.#client, command, { expiresIn });
+  }
+
+  #withoutPrefix(key: string): string {
+    return key.slice(this.#prefix.length);
   }
 
   #object(key: string) {

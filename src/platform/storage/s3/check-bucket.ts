@@ -4,6 +4,7 @@ import { describeError } from '../../../lib/describe-error.ts';
 import { Refusal } from '../../../lib/errors.ts';
 import type { Config } from '../../config/index.ts';
 import { nameOf, type Bucket } from './bucket.ts';
+import { findPartial } from './stored-objects.ts';
 
 /** Does once all that the server will do. Throws an error that says which key of the configuration to look at. */
 export async function checkBucket(
@@ -25,7 +26,7 @@ export async function checkBucket(
   await attempt('s3:DeleteObject', () => bucket.delete(location));
   let uploadId = '';
   await attempt('s3:PutObject', async () => (uploadId = await bucket.beginParts(location)));
-  await attempt('s3:ListBucketMultipartUploads', () => bucket.listPartial(location));
+  await attempt('s3:ListBucketMultipartUploads', () => findPartial(bucket, location));
   await attempt('s3:AbortMultipartUpload', () => bucket.dropParts(location, uploadId));
 }
 

@@ -3,15 +3,22 @@ import { buffer } from 'node:stream/consumers';
 
 import { inNetworks } from '../../../lib/networks.ts';
 import type { Config } from '../../config/index.ts';
-import type { BlobReader, BlobStorage, BlobWriter, ByteRange, Checkpoint } from '../adapter.ts';
+import type {
+  BlobReader,
+  BlobStorage,
+  BlobWriter,
+  ByteRange,
+  Checkpoint,
+  StoredBytes,
+} from '../adapter.ts';
 import type { Bucket } from './bucket.ts';
 import { checkBucket } from './check-bucket.ts';
 import { openBucket } from './open-bucket.ts';
 import { S3Reader } from './s3-reader.ts';
 import { S3Writer } from './s3-writer.ts';
+import { listStored, removeStored, requireLocation } from './stored-objects.ts';
+import { holdsState } from './upload-state.ts';
 
-/** The key of an upload; with a suffix that of one of its tails. */
-const LOCATION = /^[0-9a-f]{2}\/[0-9a-f-]{36}(\.[0-9a-f]{16})?$/;
 const READ_ATTEMPTS = 3;
 const HEALTH_TIMEOUT_MS = 2000;
 
@@ -89,16 +96,14 @@ class S3Storage implements BlobStorage {
   }
 
   async remove(location: string): Promise<void> {
-    requireLocation(location);
-    if (location.includes('.')) return this.#bucket.delete(location);
-    for (const uploadId of await this.#bucket.listPartial(location)) {
-      await this.#bucket.dropParts(location, uploadId);
-    }
-    for await (const key of this.#bucket.list(location)) await this.#bucket.delete(key);
+    await removeStored(this.#bucket, location);
   }
-}
 
-function requireLocation(location: string): string {
-  if (LOCATION.test(location)) return location;
-  throw new Error(`not a location of the S3 store: ${location}`);
+  list(shard: string): AsyncIterable<StoredBytes> {
+    return listStored(this.#bucket, shard);
+  }
+
+  async holds(location: string, behind: Checkpoint): Promise<boolean> {
+    return holdsState(this.#bucket, requireLocation(location), behind);
+  }
 }

@@ -7,6 +7,7 @@ import { nameOf, type Bucket } from './bucket.ts';
 import { ByteGatherer } from './byte-gatherer.ts';
 import { endOfParts, MOST_PARTS, partBytes } from './part-bytes.ts';
 import { S3Reader } from './s3-reader.ts';
+import { dropParts } from './stored-objects.ts';
 import { readState, writeState, type UploadState } from './upload-state.ts';
 
 /** Parts of one upload that are sent at once, while the next is gathered. */
@@ -137,9 +138,7 @@ export class S3Writer implements BlobWriter {
 
   /** Nobody recorded another one: it is of a writer that ended half way, or must. */
   async #beginParts(): Promise<string> {
-    for (const uploadId of await this.#bucket.listPartial(this.#location)) {
-      await this.#bucket.dropParts(this.#location, uploadId);
-    }
+    await dropParts(this.#bucket, this.#location);
     return this.#bucket.beginParts(this.#location);
   }
 

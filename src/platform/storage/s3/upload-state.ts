@@ -1,5 +1,7 @@
 import type { Checkpoint } from '../adapter.ts';
+import type { Bucket } from './bucket.ts';
 import { endOfParts, partBytes } from './part-bytes.ts';
+import { findPartial } from './stored-objects.ts';
 
 /** What is in the bucket of an upload that has not ended. */
 export interface UploadState {
@@ -27,4 +29,20 @@ export function readState(location: string, { sizeBytes, state }: Checkpoint): U
     throw new Error(`the state of ${location} does not hold ${sizeBytes} bytes`);
   }
   return read;
+}
+
+/** Whether the parts and the tail are there. Parts that were ended already, unrecorded, can be ended again. */
+export async function holdsState(
+  bucket: Bucket,
+  location: string,
+  checkpoint: Checkpoint,
+): Promise<boolean> {
+  const { uploadId, etags, tail } = readState(location, checkpoint);
+  if (tail !== undefined) {
+    const tailBytes = checkpoint.sizeBytes - endOfParts(etags.length);
+    if ((await bucket.findSize(tail)) !== tailBytes) return false;
+  }
+  if (uploadId === undefined) return true;
+  if ((await findPartial(bucket, location)).includes(uploadId)) return true;
+  return (await bucket.findSize(location)) !== undefined;
 }
