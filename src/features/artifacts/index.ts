@@ -36,7 +36,7 @@ export {
   restoreTag,
 } from './store/restore.ts';
 export { deleteTag, listTagNames } from './store/tags.ts';
-export { openArtifactLookups, type FoundBlob } from './store/lookups.ts';
+export { openArtifactLookups, type FoundBlob, type FoundManifest } from './store/lookups.ts';
 export {
   claimBlobDeletions,
   collectBlobs,

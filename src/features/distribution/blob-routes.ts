@@ -32,6 +32,7 @@ export const blobRoutes: Routes = (app, { db, lookups, storage, metrics }) => {
       const digest = parseDigest(request.params.digest);
       const blob = await findBlob(request.scope!, digest);
       if (blob === undefined) throw blobUnknown(digest);
+      if (blob.isDamaged) throw blobDamaged(digest);
       // Whoever asks, rather than reads, is about to push a manifest that needs it.
       const isPushing = request.method === 'HEAD' && blob.isStale;
       if (isPushing && !(await touchBlob(db, blob))) throw blobUnknown(digest);
@@ -47,7 +48,7 @@ export const blobRoutes: Routes = (app, { db, lookups, storage, metrics }) => {
       const range = readRange(request.headers, digest);
       if (range === undefined && blob.sizeBytes <= SMALL_BLOB_BYTES) {
         metrics.bytesSent.inc(blob.sizeBytes);
-        return reply.send(await readSmall(digest, blob));
+        return reply.send(await readSmall(blob));
       }
       const url = await storage.findUrl?.(blob.location, request.ip);
       if (url !== undefined) {
@@ -59,14 +60,15 @@ export const blobRoutes: Routes = (app, { db, lookups, storage, metrics }) => {
     },
   });
 
-  async function readSmall(digest: Digest, { location, sizeBytes }: FoundBlob): Promise<Buffer> {
-    const kept = small.get(digest);
+  /** Kept by location: a blob whose bytes were damaged gets others. */
+  async function readSmall({ location, sizeBytes }: FoundBlob): Promise<Buffer> {
+    const kept = small.get(location);
     if (kept !== undefined) return kept;
     const bytes = await storage.readWhole(location);
     if (bytes.byteLength !== sizeBytes) {
       throw new Error(`${location} holds ${bytes.byteLength} bytes, not ${sizeBytes}`);
     }
-    small.set(digest, bytes);
+    small.set(location, bytes);
     return bytes;
   }
 
@@ -96,4 +98,13 @@ function blobUnknown(digest: Digest): Refusal {
   return new Refusal('BLOB_UNKNOWN', `the blob ${digest} is not in this repository`, {
     detail: { digest },
   });
+}
+
+/** 404, so that whoever asks before a push sends it. */
+function blobDamaged(digest: Digest): Refusal {
+  return new Refusal(
+    'BLOB_UNKNOWN',
+    `the bytes of the blob ${digest} are lost or damaged; push it again, to any repository, and it is served again`,
+    { detail: { digest, damaged: true } },
+  );
 }

@@ -4,6 +4,7 @@ import Type, { type Static } from 'typebox';
 import { ByteCache } from '../../lib/byte-cache.ts';
 import { Refusal } from '../../lib/errors.ts';
 import { SharedReads } from '../../lib/shared-reads.ts';
+import { digestAlgorithm, digestOf, type Digest } from '../../oci/digest.ts';
 import { parseReference, parseTag, type Reference } from '../../oci/reference.ts';
 import { matchesEtag } from '../../oci/http-range.ts';
 import type { Routes } from '../../platform/http/routes.ts';
@@ -13,6 +14,7 @@ import {
   deleteTag,
   isRepository,
   openArtifactLookups,
+  type FoundManifest,
 } from '../artifacts/index.ts';
 import { pushManifest } from './push-manifest.ts';
 import { readBody } from './read-body.ts';
@@ -46,12 +48,12 @@ export const manifestRoutes: Routes = (app, { db, lookups, config }) => {
       const manifest = await findManifest(request.scope!, reference);
       if (manifest === undefined) throw await manifestUnknown(request, reference);
       const { digest } = manifest;
+      if (manifest.isDamaged) throw manifestDamaged(digest);
       reply.headers({ 'docker-content-digest': digest, etag: `"${digest}"` });
       if (matchesEtag(request.headers['if-none-match'], digest)) return reply.code(304).send();
       reply.headers({ 'content-type': manifest.mediaType, 'content-length': manifest.sizeBytes });
       if (request.method === 'HEAD') return reply.send();
-      const bytes =
-        kept.get(digest) ?? (await shared.read(digest, () => findManifestBytes(manifest)));
+      const bytes = kept.get(digest) ?? (await shared.read(digest, () => readManifest(manifest)));
       if (bytes === undefined) throw await manifestUnknown(request, reference);
       kept.set(digest, bytes);
       return reply.send(bytes);
@@ -104,6 +106,14 @@ export const manifestRoutes: Routes = (app, { db, lookups, config }) => {
     },
   );
 
+  /** What is kept serves every repository, so it has to be right. */
+  async function readManifest(manifest: FoundManifest): Promise<Buffer | undefined> {
+    const bytes = await findManifestBytes(manifest);
+    const { digest } = manifest;
+    if (bytes === undefined || digestOf(bytes, digestAlgorithm(digest)) === digest) return bytes;
+    throw new Error(`the bytes of the manifest ${digest} are damaged; see roadstead fsck --verify`);
+  }
+
   async function manifestUnknown(
     { scope }: FastifyRequest,
     { tag, digest }: Reference,
@@ -117,3 +127,12 @@ export const manifestRoutes: Routes = (app, { db, lookups, config }) => {
     return new Refusal('MANIFEST_UNKNOWN', message, { detail: { reference: tag ?? digest } });
   }
 };
+
+/** 404, so that whoever asks before a push sends it. */
+function manifestDamaged(digest: Digest): Refusal {
+  return new Refusal(
+    'MANIFEST_UNKNOWN',
+    `the bytes of the manifest ${digest} are damaged; push it again, and it is served again`,
+    { detail: { digest, damaged: true } },
+  );
+}

@@ -15,6 +15,7 @@ export interface ArtifactLabel {
 
 export interface Blob {
   created_at: Generated<Date>;
+  damaged_at: Date | null;
   digest: Buffer;
   id: Generated<number>;
   location: string;
@@ -96,6 +97,7 @@ export interface Label {
 export interface LiveManifest {
   annotations: Generated<unknown>;
   artifact_type: string | null;
+  damaged_at: Date | null;
   digest: Buffer;
   id: Generated<number>;
   kind: string;
@@ -136,6 +138,7 @@ export interface LiveTag {
 export interface Manifest {
   annotations: Generated<unknown>;
   artifact_type: string | null;
+  damaged_at: Date | null;
   deleted_at: Date | null;
   deletion_id: string | null;
   digest: Buffer;

@@ -71,7 +71,7 @@ export type BlobSource = { repository: RepositoryKey } | { projectIds: number[] 
 
 /**
  * A repository among the sources that serves the blob, public ones first. A blob that only others have is
- * as unknown as one that nobody has.
+ * as unknown as one that nobody has, and so is one whose bytes are damaged: they shall be pushed.
  */
 export async function findBlobSource(
   db: Db,
@@ -84,7 +84,7 @@ export async function findBlobSource(
     join repository_blob rb on rb.blob_id = b.id and rb.is_served
     join live_repository r on r.id = rb.repository_id
     join live_project p on p.id = r.project_id
-    where b.digest = ${digestToBytes(digest)} and ${isAmong(source)} and ${isWanted} limit 1)`;
+    where b.digest = ${digestToBytes(digest)} and b.damaged_at is null and ${isAmong(source)} and ${isWanted} limit 1)`;
   // One look after the other, not sorted: a base layer may be in ten thousand repositories.
   const { rows } = await sql<{ projectId: number; name: string; isPublic: boolean }>`
     ${among(sql`p.is_public`)} union all ${among(sql`not p.is_public`)} limit 1`.execute(db);
@@ -111,7 +111,8 @@ export async function mountBlob(
       from blob b
       join repository_blob rb on rb.blob_id = b.id and rb.is_served
       join live_repository r on r.id = rb.repository_id
-      where b.digest = ${digestToBytes(digest)} and r.project_id = ${from.projectId} and r.name = ${from.name}
+      where b.digest = ${digestToBytes(digest)} and b.damaged_at is null
+        and r.project_id = ${from.projectId} and r.name = ${from.name}
     ), mounted as (
       insert into repository_blob as target (repository_id, blob_id)
       select ${repositoryId}, blob_id from found

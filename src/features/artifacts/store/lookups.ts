@@ -17,6 +17,8 @@ export interface FoundManifest {
   digest: Digest;
   mediaType: string;
   sizeBytes: number;
+  /** Its bytes are not those that were pushed. */
+  isDamaged: boolean;
 }
 
 export interface FoundBlob {
@@ -26,6 +28,8 @@ export interface FoundBlob {
   sizeBytes: number;
   /** Its grace period began over an hour ago. */
   isStale: boolean;
+  /** Its bytes are lost, or not those that were pushed. */
+  isDamaged: boolean;
 }
 
 interface ManifestRow {
@@ -33,6 +37,7 @@ interface ManifestRow {
   digest: Buffer;
   media_type: string;
   size_bytes: number;
+  is_damaged: boolean;
 }
 
 interface BlobRow {
@@ -41,6 +46,7 @@ interface BlobRow {
   location: string;
   size_bytes: number;
   is_stale: boolean;
+  is_damaged: boolean;
 }
 
 interface Key<T> {
@@ -55,7 +61,7 @@ const toColumns = <T>(keys: Key<T>[]) => [
 ];
 
 const MANIFEST_COLUMNS =
-  'wanted.position::int as position, m.id, m.digest, m.media_type, m.size_bytes';
+  'wanted.position::int as position, m.id, m.digest, m.media_type, m.size_bytes, m.damaged_at is not null as is_damaged';
 
 /** A manifest above this is not read together with others, which would wait for it. */
 const LARGE_BYTES = 64 * 1024;
@@ -92,7 +98,7 @@ export function openArtifactLookups(lookups: Lookups): ArtifactLookups {
   const findBlobRow = lookups.batch<Key<Buffer>, BlobRow>({
     name: 'blob',
     text: `select wanted.position::int as position, b.id, rb.repository_id, b.location, b.size_bytes,
-        rb.touched_at < now() - interval '1 hour' as is_stale
+        rb.touched_at < now() - interval '1 hour' as is_stale, b.damaged_at is not null as is_damaged
       from unnest($1::bigint[], $2::text[], $3::bytea[]) with ordinality as wanted (project_id, name, digest, position)
       join live_repository r on r.project_id = wanted.project_id and r.name = wanted.name
       join blob b on b.digest = wanted.digest
@@ -112,6 +118,7 @@ export function openArtifactLookups(lookups: Lookups): ArtifactLookups {
           digest: digest ?? digestFromBytes(row.digest),
           mediaType: row.media_type,
           sizeBytes: row.size_bytes,
+          isDamaged: row.is_damaged,
         }
       );
     },
@@ -130,6 +137,7 @@ export function openArtifactLookups(lookups: Lookups): ArtifactLookups {
           location: row.location,
           sizeBytes: row.size_bytes,
           isStale: row.is_stale,
+          isDamaged: row.is_damaged,
         }
       );
     },
