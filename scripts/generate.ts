@@ -9,6 +9,7 @@ import { generateConfigurationPage } from './generate/configuration-page.ts';
 import { generateDatabaseTypes } from './generate/database-types.ts';
 import { generateOpenApi } from './generate/openapi.ts';
 import { generateRoomsPage } from './generate/rooms-page.ts';
+import { generateSettingsPage } from './generate/settings-page.ts';
 
 interface Generator {
   /** The file it makes, from the root of the repository. */
@@ -22,6 +23,7 @@ const root = join(import.meta.dirname, '..');
 const generators: Generator[] = [
   { path: 'src/platform/db/schema.gen.ts', generate: generateDatabaseTypes },
   { path: 'docs/configuration.md', generate: generateConfigurationPage },
+  { path: 'docs/settings.md', generate: generateSettingsPage },
   { path: 'docs/openapi.json', generate: generateOpenApi },
   { path: 'docs/rooms.md', generate: generateRoomsPage },
 ];

@@ -10,6 +10,7 @@ import Fastify, {
   type FastifyServerOptions,
 } from 'fastify';
 
+import { findSettings, tokenLifetimeSeconds } from '../features/settings/index.ts';
 import {
   createBearerTokens,
   createSigningKeys,
@@ -29,6 +30,7 @@ import { limitBodyTime } from './body-time.ts';
 import { collectMethods, refuseOtherMethods } from './method-not-allowed.ts';
 import { limitPipelining } from './limit-pipelining.ts';
 import { metricsRoutes, type CollectMetrics } from './metrics-routes.ts';
+import { requireWritable } from './read-only.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { answerClientError, refuseExpectation, requireOneHost } from './protocol-errors.ts';
 import { createErrorHandler, toBody } from './reply-error.ts';
@@ -63,7 +65,8 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
   limitPipelining(app);
 
   const tokens = createBearerTokens(createSigningKeys(platform), {
-    lifetimeSeconds: config.tokens.lifetime_seconds,
+    findLifetimeSeconds: async () =>
+      tokenLifetimeSeconds(await findSettings(platform.lookups), config),
     findOwner: createTokenOwners(platform.lookups),
   });
   const { rateLimits } = options;
@@ -72,6 +75,7 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
     request.caller = await authenticate(platform, tokens, request);
     rateLimits?.admitUser(request);
     if (request.is404) throw notFound('path', quote(request.originalUrl.split('?')[0]!));
+    await requireWritable(platform.lookups, request);
     await authorize(platform.lookups, request);
   });
 

@@ -5,6 +5,7 @@ import { userRoutes } from '../features/accounts/index.ts';
 import { distributionRoutes } from '../features/distribution/index.ts';
 import { labelRoutes } from '../features/labels/index.ts';
 import { memberRoutes, projectRoutes } from '../features/projects/index.ts';
+import { settingRoutes } from '../features/settings/index.ts';
 import { systemRoutes } from '../features/system/index.ts';
 import { trashRoutes } from '../features/trash/index.ts';
 import type { Routes } from '../platform/http/routes.ts';
@@ -13,6 +14,7 @@ import type { Routes } from '../platform/http/routes.ts';
 export const apiRoutes: Routes[] = [
   systemRoutes,
   permissionRoutes,
+  settingRoutes,
   userRoutes,
   projectRoutes,
   memberRoutes,

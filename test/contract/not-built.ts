@@ -11,7 +11,6 @@ const BY_TAG = {
     'POST /ldap/users/import',
     'GET /ldap/groups/search',
   ],
-  configure: ['GET /internalconfig', 'GET /configurations', 'PUT /configurations'],
   project: [
     'GET /projects/{project_name_or_id}/_deletable',
     'GET /projects/{project_name_or_id}/summary',

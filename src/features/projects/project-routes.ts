@@ -1,6 +1,6 @@
 import Type from 'typebox';
 
-import { notFound } from '../../lib/errors.ts';
+import { notFound, Refusal } from '../../lib/errors.ts';
 import { NoBody, timestamp } from '../../platform/http/harbor-body.ts';
 import { locationOf } from '../../platform/http/location.ts';
 import { setPageHeaders, toListOptions } from '../../platform/http/paging.ts';
@@ -13,12 +13,14 @@ import {
   ROLE_IDS,
   SIGNED_IN,
   strongestRole,
+  type Caller,
   type Role,
 } from '../access/index.ts';
+import { findSettings } from '../settings/index.ts';
 import * as schema from './schema.ts';
 import * as store from './store.ts';
 
-export const projectRoutes: Routes = (app, { db }) => {
+export const projectRoutes: Routes = (app, { db, lookups }) => {
   app.get(
     '/projects',
     {
@@ -70,6 +72,7 @@ export const projectRoutes: Routes = (app, { db }) => {
       config: { access: SIGNED_IN },
     },
     async (request, reply) => {
+      await requireMayCreate(request.caller);
       const { project_name, metadata, public: isPublic } = request.body;
       const owner_id = request.caller.user!.id;
       const id = await inTransaction(db, async (tx) => {
@@ -166,6 +169,15 @@ export const projectRoutes: Routes = (app, { db }) => {
       return reply.send(undefined);
     },
   );
+
+  async function requireMayCreate({ user }: Caller): Promise<void> {
+    const { project_creation_restriction } = await findSettings(lookups);
+    if (project_creation_restriction === 'everyone' || user!.isSysadmin) return;
+    throw new Refusal(
+      'FORBIDDEN',
+      'forbidden: only system administrators may create projects (project_creation_restriction)',
+    );
+  }
 };
 
 /** What the metadata says of the project's columns; what it leaves out stays as it is. */

@@ -63,6 +63,7 @@ const checkClaims = Compile(OwnClaims);
 export interface IssuedToken {
   token: string;
   issuedAt: Date;
+  lifetimeSeconds: number;
 }
 
 export interface BearerTokens {
@@ -76,7 +77,10 @@ export type FindOwner = (id: number) => Promise<SignedInUser | undefined>;
 
 export function createBearerTokens(
   keys: SigningKeys,
-  { lifetimeSeconds, findOwner }: { lifetimeSeconds: number; findOwner: FindOwner },
+  {
+    findLifetimeSeconds,
+    findOwner,
+  }: { findLifetimeSeconds: () => Promise<number>; findOwner: FindOwner },
 ): BearerTokens {
   const remembered = new LruMap<string, Verified>(MAX_REMEMBERED);
 
@@ -96,7 +100,7 @@ export function createBearerTokens(
       issuer: ISSUER,
       audience: SERVICE,
       requiredClaims: ['exp', 'iat', 'nbf', 'sub'],
-      maxTokenAge: lifetimeSeconds + LEEWAY_SECONDS,
+      maxTokenAge: (await findLifetimeSeconds()) + LEEWAY_SECONDS,
       clockTolerance: LEEWAY_SECONDS,
       currentDate: clock.now(),
     });
@@ -124,6 +128,7 @@ export function createBearerTokens(
   return {
     async issue(caller) {
       const { kid, key } = await keys.current();
+      const lifetimeSeconds = await findLifetimeSeconds();
       const now = Math.floor(clock.now().getTime() / 1000);
       const token = await new SignJWT(toClaims(caller))
         .setProtectedHeader({ alg: 'ES256', typ: 'JWT', kid })
@@ -135,7 +140,7 @@ export function createBearerTokens(
         .setNotBefore(now)
         .setExpirationTime(now + lifetimeSeconds)
         .sign(key);
-      return { token, issuedAt: new Date(now * 1000) };
+      return { token, issuedAt: new Date(now * 1000), lifetimeSeconds };
     },
 
     async verify(token) {

@@ -87,7 +87,7 @@ export const tokenRoutes =
           body: TokenForm,
           response: { 200: TokenReply },
         },
-        config: { open: true },
+        config: { open: true, whileReadOnly: true },
       },
       async (request, reply) => {
         const { body } = request;
@@ -104,11 +104,11 @@ export const tokenRoutes =
     );
 
     async function issue(granted: Caller) {
-      const { token, issuedAt } = await tokens.issue(granted);
+      const { token, issuedAt, lifetimeSeconds } = await tokens.issue(granted);
       return {
         token,
         access_token: token,
-        expires_in: platform.config.tokens.lifetime_seconds,
+        expires_in: lifetimeSeconds,
         issued_at: issuedAt.toISOString(),
       };
     }

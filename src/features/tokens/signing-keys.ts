@@ -6,6 +6,7 @@ import { calculateJwkThumbprint, importJWK, type CryptoKey, type JWK } from 'jos
 import { remember } from '../../lib/remember.ts';
 import type { Platform } from '../../platform/index.ts';
 import type { SecretBox } from '../../platform/secret-box.ts';
+import { findSettings, tokenLifetimeSeconds } from '../settings/index.ts';
 import * as store from './store.ts';
 
 const SECONDS_PER_DAY = 86_400;
@@ -30,9 +31,10 @@ export function createSigningKeys({
   secretBox,
 }: Pick<Platform, 'db' | 'lookups' | 'config' | 'secretBox'>): SigningKeys {
   async function addKey(lifetimeSeconds: number): Promise<store.NewestKey> {
+    const tokenSeconds = tokenLifetimeSeconds(await findSettings(lookups), config);
     await store.addSigningKey(db, await makeKey(secretBox), {
       lifetimeSeconds,
-      overlapSeconds: 2 * config.tokens.lifetime_seconds + OVERLAP_SECONDS,
+      overlapSeconds: 2 * tokenSeconds + OVERLAP_SECONDS,
     });
     return (await store.findNewestKey(lookups, lifetimeSeconds))!;
   }

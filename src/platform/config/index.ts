@@ -4,13 +4,20 @@ import type { ConfigValues } from './schema.ts';
 export { ConfigError, readConfig } from './read-config.ts';
 export type { ConfigValues } from './schema.ts';
 
-type SecretKeys = 'admin_password' | 'secret_key' | 'database_url' | 'metrics' | 's3';
+type SecretKeys =
+  | 'admin_password'
+  | 'secret_key'
+  | 'settings_overwrite'
+  | 'database_url'
+  | 'metrics'
+  | 's3';
 
 /** The configuration as the program uses it: frozen, its secrets hidden from every print. */
 export type Config = Readonly<
   Omit<ConfigValues, SecretKeys> & {
     admin_password: Secret | undefined;
     secret_key: Secret | undefined;
+    settings_overwrite: Secret | undefined;
     database_url: Secret | undefined;
     metrics: { token: Secret | undefined };
     s3: Omit<ConfigValues['s3'], 'secret_access_key'> & { secret_access_key: Secret | undefined };
@@ -24,6 +31,7 @@ export function toConfig(values: ConfigValues): Config {
     ...values,
     admin_password: hide(values.admin_password),
     secret_key: hide(values.secret_key),
+    settings_overwrite: hide(values.settings_overwrite),
     database_url: hide(values.database_url),
     metrics: { token: hide(values.metrics.token) },
     s3: { ...values.s3, secret_access_key: hide(values.s3.secret_access_key) },

@@ -54,6 +54,15 @@ export const ConfigSchema = group('Configuration of `roadstead server`', {
   secret_key: secret(
     'Key that encrypts secrets in the database, at least 32 characters. All nodes need the same. Without it one is generated in the data folder.',
   ),
+  settings_overwrite: Type.Optional(
+    Type.String({
+      description:
+        'Settings as a JSON object, such as `{"read_only":true}`. They are set at each start, and then no setting can be changed otherwise ([settings](settings.md)).',
+      env: 'CONFIG_OVERWRITE_JSON',
+      secret: true,
+      minLength: 1,
+    }),
+  ),
   workers: Type.Integer({
     description: 'Number of HTTP worker processes. 0 means one per core.',
     default: 0,

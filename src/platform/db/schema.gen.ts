@@ -234,6 +234,13 @@ export interface SecretCheck {
   sealed: Buffer;
 }
 
+export interface Setting {
+  name: string;
+  sealed: Buffer | null;
+  updated_at: Generated<Date>;
+  value: unknown | null;
+}
+
 export interface SignInFailure {
   blocked_until: Date;
   failed_at: Date;
@@ -325,6 +332,7 @@ export interface DB {
   repository: Repository;
   repository_blob: RepositoryBlob;
   secret_check: SecretCheck;
+  setting: Setting;
   sign_in_failure: SignInFailure;
   signing_key: SigningKey;
   tag: Tag;

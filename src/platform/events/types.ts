@@ -13,6 +13,7 @@ export type EventType =
   | 'project.member_removed'
   | `${'tag' | 'artifact' | 'repository' | 'project'}.${'restored' | 'purged'}`
   | `label.${'created' | 'updated' | 'deleted'}`
+  | 'configuration.updated'
   | 'user.created'
   | 'user.updated'
   | 'user.deleted'

@@ -33,6 +33,8 @@ declare module 'fastify' {
     access?: string;
     /** Anyone may call this; what they see is the handler's business. */
     open?: boolean;
+    /** It works while the registry is read-only, though it may change something. */
+    whileReadOnly?: boolean;
     /** The body is a part of a blob: it may take hours. */
     upload?: boolean;
     /** The handler reads the Authorization header itself: it is no user's. */

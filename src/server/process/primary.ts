@@ -9,6 +9,7 @@ import { checkConfig } from './check-config.ts';
 import { endOnFault } from './end-on-fault.ts';
 import { giveFirstPassword, type FirstPassword } from './first-password.ts';
 import { openDatabase, type OpenDatabase } from './open-database.ts';
+import { overwriteSettings } from './overwrite-settings.ts';
 import { readSecretKey, requireSecretKey } from './secret-key.ts';
 import { startWorkers, type WorkerPool } from './worker-pool.ts';
 
@@ -72,6 +73,7 @@ async function startOn(
   await storage.prepare();
   const secretKey = readSecretKey(config);
   await requireSecretKey(database.db, config, secretKey);
+  await overwriteSettings(database.db, config, secretKey);
   signal.throwIfAborted();
   const count = config.workers === 0 ? availableParallelism() : config.workers;
   const workers = startWorkers(

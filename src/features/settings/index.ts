@@ -1,0 +1,3 @@
+export { applySettings } from './change.ts';
+export { findSettings, tokenLifetimeSeconds } from './read.ts';
+export { settingRoutes } from './routes.ts';

@@ -1,0 +1,34 @@
+import { remember } from '../../lib/remember.ts';
+import type { Config } from '../../platform/config/index.ts';
+import type { Lookups } from '../../platform/db/lookups.ts';
+import { DEFAULTS, type Settings } from './definitions.ts';
+import { findValues } from './store.ts';
+
+/** What an administrator changes counts in every process after this at the latest. */
+const FRESH = { ms: 1000, maxEntries: 1 };
+
+const readers = new WeakMap<Lookups, (key: true) => Promise<Settings>>();
+
+/** What is set now, secrets excepted. */
+export async function readSettings(lookups: Lookups): Promise<Settings> {
+  return { ...DEFAULTS, ...(await findValues(lookups)) };
+}
+
+/** The same, remembered for a second: to be asked at every request. */
+export function findSettings(lookups: Lookups): Promise<Settings> {
+  const find = readers.get(lookups) ?? remember(() => readSettings(lookups), FRESH);
+  readers.set(lookups, find);
+  return find(true);
+}
+
+/** What this process has just changed counts in it at once. */
+export const forgetSettings = (lookups: Lookups): boolean => readers.delete(lookups);
+
+/** How long a bearer token is valid. A key verifies none that is older than it signs. */
+export function tokenLifetimeSeconds(
+  { token_expiration }: Settings,
+  { tokens }: Pick<Config, 'tokens'>,
+): number {
+  if (token_expiration === undefined) return tokens.lifetime_seconds;
+  return Math.min(token_expiration * 60, tokens.key_lifetime_days * 86_400);
+}
