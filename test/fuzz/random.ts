@@ -2,6 +2,7 @@ export interface Random {
   /** A whole number, from 0 and below `limit`. */
   below: (limit: number) => number;
   pick: <T>(items: readonly T[]) => T;
+  shuffle: <T>(items: readonly T[]) => T[];
   text: (parts: readonly string[], maxParts: number) => string;
   /** The text with a few characters dropped, doubled or replaced. */
   spoil: (text: string) => string;
@@ -19,6 +20,14 @@ export function randomOf(seed: number): Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) % limit;
   };
   const pick = <T>(items: readonly T[]) => items[below(items.length)]!;
+  const shuffle = <T>(items: readonly T[]) => {
+    const shuffled = [...items];
+    for (let last = shuffled.length - 1; last > 0; last--) {
+      const other = below(last + 1);
+      [shuffled[last], shuffled[other]] = [shuffled[other]!, shuffled[last]!];
+    }
+    return shuffled;
+  };
   const text = (parts: readonly string[], maxParts: number) =>
     Array.from({ length: below(maxParts + 1) }, () => pick(parts)).join('');
   const spoil = (whole: string) => {
@@ -30,5 +39,5 @@ export function randomOf(seed: number): Random {
     }
     return spoiled;
   };
-  return { below, pick, text, spoil };
+  return { below, pick, shuffle, text, spoil };
 }

@@ -4,22 +4,32 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { pushBlob, pushImage, verify } from './support/content.ts';
+import { randomOf } from '../fuzz/random.ts';
+import { startTraffic, type Traffic } from '../traffic/index.ts';
+import { pushBlob, verify } from './support/content.ts';
+import { startVictim, type Kill, type Victim } from './support/killing.ts';
 import {
   ADMIN_PASSWORD,
   authorization,
   findChildren,
   isAlive,
-  killAll,
   listDescendants,
+  onEnd,
   signIn,
   startServer,
   waitFor,
-  type Server,
 } from './support/program.ts';
 
 /** More rounds find more: ROADSTEAD_TEST_ROUNDS=20. */
-const ROUNDS = Number(process.env.ROADSTEAD_TEST_ROUNDS ?? 2);
+const ROUNDS = Number(process.env.ROADSTEAD_TEST_ROUNDS ?? 1);
+const KILLS_OF_A_ROUND: readonly Kill[] = [
+  ...Array.from({ length: 5 }, () => 'worker' as const),
+  ...Array.from({ length: 2 }, () => 'jobs worker' as const),
+  ...Array.from({ length: 4 }, () => 'postgres' as const),
+  ...Array.from({ length: 3 }, () => 'process of postgres' as const),
+  ...Array.from({ length: 3 }, () => 'primary' as const),
+  ...Array.from({ length: 3 }, () => 'everything' as const),
+];
 const two = { ROADSTEAD_ADMIN_PASSWORD: ADMIN_PASSWORD, ROADSTEAD_WORKERS: '2' };
 
 test('kill -9 of the primary: its workers and PostgreSQL end, and the next start recovers', async (t) => {
@@ -101,34 +111,45 @@ test('TERM while PostgreSQL is being started again ends the server all the same'
   await waitFor(() => !existsSync(join(server.data, 'postgres', 'postmaster.pid')));
 });
 
-test('kill -9 of everything in the middle of pushes loses nothing that was acknowledged', async (t) => {
-  let data: string | undefined;
-  const blobs: string[] = [];
-  const manifests: string[] = [];
-  const pushUntilKilled = async (server: Server, name: string) => {
-    for (let i = 0; server.isRunning(); i += 1) {
-      const [config, layer, manifest] = await pushImage(server.url, `${name}-${i}`);
-      blobs.push(config!, layer!);
-      manifests.push(manifest!);
-    }
-  };
+test('kill -9 of any part in the middle of pushes, deletes and restores loses nothing that was acknowledged', async (t) => {
+  const quiet = { ...two, ROADSTEAD_LOG_REQUESTS: 'none' };
+  const victim = await startVictim(t, { env: quiet });
+  const seed = Math.floor(Math.random() * 1e6);
+  t.diagnostic(`seed ${seed}`);
+  const traffic = startTraffic({
+    url: victim.url,
+    headers: authorization(ADMIN_PASSWORD),
+    customers: 5,
+    project: 'library',
+    seed,
+  });
+  onEnd(t, () => traffic.stop());
 
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const server = await startServer(t, { env: two, ...(data === undefined ? {} : { data }) });
-    data = server.data;
-    const clients = [1, 2, 3, 4].map((client) =>
-      pushUntilKilled(server, `round-${round}-${client}`).catch((error: unknown) => error),
-    );
-    await sleep(1000 + Math.random() * 500);
-    killAll([server.pid, ...listDescendants(server.pid)]);
-    await Promise.all([server.ended, ...clients]);
+  const random = randomOf(seed);
+  const kills = Array.from({ length: ROUNDS }, () => random.shuffle(KILLS_OF_A_ROUND)).flat();
+  for (const [index, kill] of kills.entries()) {
+    await makeProgress(traffic, kills[index - 1] ?? 'the start', victim);
+    await victim.kill(kill);
   }
+  await makeProgress(traffic, kills.at(-1)!, victim);
+  await traffic.stop();
+  await waitFor(async () => (await fetch(`${victim.url}/api/v2.0/health`)).status === 200, 60_000);
+  await traffic.check();
 
-  const last = await startServer(t, { data: data! });
-  t.diagnostic(`${manifests.length} images acknowledged in ${ROUNDS} rounds`);
-  assert.ok(manifests.length > ROUNDS);
-  for (const digest of blobs) await verify(last.url, 'blobs', digest);
-  for (const digest of manifests) await verify(last.url, 'manifests', digest);
-  assert.equal(await signIn(last.url, ADMIN_PASSWORD), 200);
-  assert.ok(!readFileSync(join(data!, 'postgres.log'), 'utf8').includes('PANIC'));
+  t.diagnostic(`${kills.length} kills, ${traffic.lost()} answers lost`);
+  t.diagnostic(JSON.stringify(traffic.done()));
+  assert.deepEqual(traffic.complaints(), []);
+  assert.equal(await signIn(victim.url, ADMIN_PASSWORD), 200);
+  const log = readFileSync(join(victim.server().data, 'postgres.log'), 'utf8');
+  assert.ok(!log.includes('PANIC'));
 });
+
+/** Enough that every client is in the middle of something. */
+async function makeProgress({ progress }: Traffic, after: string, victim: Victim): Promise<void> {
+  const before = progress();
+  await waitFor(
+    () => progress() > before + 15,
+    90_000,
+    () => `${progress() - before} done after ${after}: ${victim.server().output().slice(-4000)}`,
+  );
+}
