@@ -39,7 +39,7 @@ export interface TestOptions {
   config?: (values: ConfigValues) => void;
   tls?: AppOptions['tls'];
   /** Another node on the same database and data folder. */
-  besides?: TestApp;
+  besides?: { address: Address; platform: { config: { data: string } } };
 }
 
 /** The whole program on a database and folder of its own, without worker processes. */

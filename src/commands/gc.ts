@@ -15,6 +15,7 @@ import { migrate } from '../platform/db/migrate.ts';
 import { createLog } from '../platform/log/index.ts';
 import { openStorage } from '../platform/storage/index.ts';
 import type { Command, CommandLine } from './command.ts';
+import { stopSignal } from './stop-signal.ts';
 import { withDatabase } from './with-database.ts';
 
 export const gcCommand: Command = {
@@ -88,12 +89,9 @@ async function release(db: Db, name: string): Promise<void> {
 async function collect(db: Db, config: Config): Promise<void> {
   const storage = await openStorage(config);
   await storage.prepare();
-  const stopping = new AbortController();
-  const stop = () => stopping.abort(new Error('stopped; what was done is done'));
-  process.once('SIGINT', stop).once('SIGTERM', stop);
   const round = await collectGarbage(
     { db, storage, config, log: createLog({ level: 'warn' }) },
-    stopping.signal,
+    stopSignal(),
   );
   console.log(`Uploads given up:     ${round.uploads}`);
   console.log(`Blobs collected:      ${round.blobs} (${formatBytes(round.bytes)})`);

@@ -1,16 +1,20 @@
 import { adminResetPassword } from './admin-reset-password.ts';
 import { adminResetSigningKeys } from './admin-reset-signing-keys.ts';
+import { backupCommand } from './backup.ts';
 import type { Command } from './command.ts';
 import { configCheck } from './config-check.ts';
 import { gcCommand } from './gc.ts';
 import { healthCommand } from './health.ts';
 import { migrateCommand } from './migrate.ts';
+import { restoreCommand } from './restore.ts';
 import { serverCommand } from './server.ts';
 
 export const commands: Command[] = [
   serverCommand,
   migrateCommand,
   gcCommand,
+  backupCommand,
+  restoreCommand,
   configCheck,
   healthCommand,
   adminResetPassword,

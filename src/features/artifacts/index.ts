@@ -5,6 +5,7 @@ export {
   insertBlobDeletion,
   mountBlob,
   putBlob,
+  relocateBlob,
   touchBlob,
   type BlobSource,
   type WholeBlob,

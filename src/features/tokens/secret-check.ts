@@ -13,5 +13,10 @@ export async function requireMatchingKey(db: Db, secretBox: SecretBox): Promise<
   const newest = await store.findNewestPrivateKey(db);
   if (newest !== undefined) openKey(secretBox, newest);
   const check = secretBox.seal(Buffer.from('any text'), PURPOSE);
-  secretBox.open(await store.keepSecretCheck(db, check), PURPOSE);
+  requireKeyOf(secretBox, await store.keepSecretCheck(db, check));
+}
+
+/** Fails when a registry left `sealed`, its secret check, with another key than this. */
+export function requireKeyOf(secretBox: SecretBox, sealed: Uint8Array): void {
+  secretBox.open(sealed, PURPOSE);
 }

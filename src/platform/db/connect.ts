@@ -51,6 +51,7 @@ export function openPool(address: DatabaseAddress, options: PoolOptions): pg.Poo
     application_name: options.applicationName,
     connectionTimeoutMillis: 10_000,
     idleTimeoutMillis: 10_000,
+    keepAlive: true, // a firewall forgets who is silent while a long statement runs
   });
   // A connection that breaks in a statement fails the statement; unheard, its event would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));

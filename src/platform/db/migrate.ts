@@ -42,7 +42,7 @@ export async function migrate(db: Db, migrations = listMigrations()): Promise<st
   return db.connection().execute(async (connection) => {
     await requireSupportedPostgres(connection);
     await sql`set statement_timeout = 0`.execute(connection);
-    await sql`select pg_advisory_lock(${sql.lit(LOCK)})`.execute(connection);
+    await lockMigrations(connection, 'exclusive');
     try {
       return await runMissing(connection, migrations);
     } finally {
@@ -52,7 +52,13 @@ export async function migrate(db: Db, migrations = listMigrations()): Promise<st
   });
 }
 
-async function requireSupportedPostgres(db: Db): Promise<void> {
+/** Keeps migrations off until this connection ends; `shared` with others who only want that. */
+export async function lockMigrations(connection: Db, mode: 'shared' | 'exclusive'): Promise<void> {
+  const take = sql.raw(mode === 'shared' ? 'pg_advisory_lock_shared' : 'pg_advisory_lock');
+  await sql`select ${take}(${sql.lit(LOCK)})`.execute(connection);
+}
+
+export async function requireSupportedPostgres(db: Db): Promise<void> {
   const { rows } =
     await sql<ServerProperties>`select current_setting('server_version_num')::int as version, current_setting('server_encoding') as encoding, current_setting('synchronous_commit') as synchronous_commit`.execute(
       db,
@@ -89,27 +95,38 @@ export function requireSupportedServer({
 }
 
 async function runMissing(db: Db, migrations: Migration[]): Promise<string[]> {
-  await sql`create table if not exists migration (
-    name text collate "C" primary key, checksum text not null, applied_at timestamptz not null default now()
-  )`.execute(db);
-  const { rows } = await sql<{
-    name: string;
-    checksum: string;
-  }>`select name, checksum from migration order by name`.execute(db);
-  requireKnown(migrations, rows);
-  const missing = migrations.slice(rows.length);
+  await createMigrationTable(db);
+  const applied = await listApplied(db);
+  requireKnown(migrations, applied);
+  const missing = migrations.slice(applied.length);
   for (const migration of missing) {
-    await db.transaction().execute(async (tx) => {
-      await sql.raw(migration.sql).execute(tx);
-      await sql`insert into migration (name, checksum) values (${migration.name}, ${migration.checksum})`.execute(
-        tx,
-      );
-    });
+    await db.transaction().execute((tx) => runMigration(tx, migration));
   }
   return missing.map(({ name }) => name);
 }
 
-function requireKnown(migrations: Migration[], applied: { name: string; checksum: string }[]) {
+export async function createMigrationTable(db: Db): Promise<void> {
+  await sql`create table if not exists migration (
+    name text collate "C" primary key, checksum text not null, applied_at timestamptz not null default now()
+  )`.execute(db);
+}
+
+export type AppliedMigration = Pick<Migration, 'name' | 'checksum'>;
+
+export async function listApplied(db: Db): Promise<AppliedMigration[]> {
+  const { rows } =
+    await sql<AppliedMigration>`select name, checksum from migration order by name`.execute(db);
+  return rows;
+}
+
+/** In the caller's transaction. */
+export async function runMigration(tx: Db, { name, checksum, sql: text }: Migration) {
+  await sql.raw(text).execute(tx);
+  await sql`insert into migration (name, checksum) values (${name}, ${checksum})`.execute(tx);
+}
+
+/** Refuses what this program's migrations did not make. */
+export function requireKnown(migrations: Migration[], applied: AppliedMigration[]): void {
   for (const [index, { name, checksum }] of applied.entries()) {
     const known = migrations[index];
     if (known === undefined) {

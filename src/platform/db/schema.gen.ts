@@ -212,6 +212,11 @@ export interface RefreshToken {
   user_id: number;
 }
 
+export interface RegistryIdentity {
+  id: Generated<string>;
+  is_only: Generated<boolean>;
+}
+
 export interface Repository {
   created_at: Generated<Date>;
   deleted_at: Date | null;
@@ -277,6 +282,17 @@ export interface TagHistory {
   repository_id: number;
 }
 
+export interface UnfinishedRestore {
+  backup: string;
+  folder: string;
+  is_only: Generated<boolean>;
+  started_at: Generated<Date>;
+}
+
+export interface UnrestoredBlob {
+  blob_id: number;
+}
+
 export interface Upload {
   algorithm: string;
   created_at: Generated<Date>;
@@ -329,6 +345,7 @@ export interface DB {
   project: Project;
   project_blob: ProjectBlob;
   refresh_token: RefreshToken;
+  registry_identity: RegistryIdentity;
   repository: Repository;
   repository_blob: RepositoryBlob;
   secret_check: SecretCheck;
@@ -337,6 +354,8 @@ export interface DB {
   signing_key: SigningKey;
   tag: Tag;
   tag_history: TagHistory;
+  unfinished_restore: UnfinishedRestore;
+  unrestored_blob: UnrestoredBlob;
   upload: Upload;
   user_account: UserAccount;
 }

@@ -94,6 +94,11 @@ export interface BlobStorage {
   /** All bytes of a small blob. */
   readWhole(location: string): Promise<Buffer>;
   /**
+   * Gives finished bytes a second name, a path on this machine. False: that can't be, they have to be copied. Only
+   * where they are files.
+   */
+  linkTo?(location: string, path: string): Promise<boolean>;
+  /**
    * A URL under which this client may read a location by itself for some time; undefined: we send it the bytes.
    * Only where the store can serve clients.
    */

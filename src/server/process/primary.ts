@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
+import { requireRestored } from '../../features/backup/index.ts';
 import { toConfig, type Config, type ConfigValues } from '../../platform/config/index.ts';
 import { migrate } from '../../platform/db/migrate.ts';
 import { createLog, type Log } from '../../platform/log/index.ts';
@@ -68,6 +69,7 @@ async function startOn(
 ): Promise<RunningServer> {
   const applied = await migrate(database.db);
   if (applied.length > 0) log.info({ migrations: applied }, 'database migrated');
+  await requireRestored(database.db);
   const firstPassword = await giveFirstPassword(database.db, config);
   const storage = await openStorage(config);
   await storage.prepare();

@@ -10,11 +10,18 @@ import type { Db } from '../../platform/db/connect.ts';
 import { createSecretBox, WrongKeyError } from '../../platform/secret-box.ts';
 
 /** The key of the configuration, or the one in the data folder, made at the first start. */
-export function readSecretKey({ secret_key, data }: Config): Secret {
+export function readSecretKey(config: Config): Secret {
+  const found = findSecretKey(config);
+  if (found !== undefined) return found;
+  createPrivateFile(keyFile(config.data), `${randomBytes(32).toString('base64url')}\n`);
+  return findSecretKey(config)!;
+}
+
+/** Undefined: there is none yet. */
+export function findSecretKey({ secret_key, data }: Config): Secret | undefined {
   if (secret_key !== undefined) return secret_key;
   const file = keyFile(data);
-  if (!existsSync(file)) createPrivateFile(file, `${randomBytes(32).toString('base64url')}\n`);
-  return new Secret(readFileSync(file, 'utf8').trim());
+  return existsSync(file) ? new Secret(readFileSync(file, 'utf8').trim()) : undefined;
 }
 
 const keyFile = (data: string) => join(data, 'secret.key');

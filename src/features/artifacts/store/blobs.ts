@@ -66,6 +66,14 @@ export async function forgetBlobDeletion(db: Db, location: string): Promise<void
   await db.deleteFrom('blob_deletion').where('location', '=', location).execute();
 }
 
+/** Bytes of a blob are somewhere else from now on. Only a restore may do that: nobody reads meanwhile. */
+export async function relocateBlob(
+  db: Db,
+  { id, location }: { id: number; location: string },
+): Promise<void> {
+  await db.updateTable('blob').set({ location }).where('id', '=', id).execute();
+}
+
 /** Where a blob may be looked for: one repository, or every one in a public project or in these. */
 export type BlobSource = { repository: RepositoryKey } | { projectIds: number[] | 'all' };
 

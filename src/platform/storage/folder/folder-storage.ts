@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import {
   access,
+  link,
   mkdir,
   open,
   readdir,
@@ -27,6 +28,9 @@ import { FolderReader } from './folder-reader.ts';
 import { FolderWriter, syncFolder } from './folder-writer.ts';
 import { findFile, listFiles, LOCATION } from './list-files.ts';
 import { WholeFiles } from './whole-files.ts';
+
+/** On another file system, too many links, or not allowed or known there. */
+const CANNOT_LINK = ['EXDEV', 'EMLINK', 'EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 
 /** Blobs as files: `<root>/<2 hex digits>/<uuid>`, 256 shard folders made at start. */
 export function openFolderStorage(root: string): BlobStorage {
@@ -109,6 +113,16 @@ class FolderStorage implements BlobStorage {
 
   async readWhole(location: string): Promise<Buffer> {
     return readFile(this.#path(location));
+  }
+
+  async linkTo(location: string, path: string): Promise<boolean> {
+    try {
+      await link(this.#path(location), path);
+      return true;
+    } catch (cause) {
+      if (CANNOT_LINK.includes((cause as NodeJS.ErrnoException).code ?? '')) return false;
+      throw cause;
+    }
   }
 
   async remove(location: string): Promise<void> {

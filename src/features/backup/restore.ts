@@ -1,0 +1,59 @@
+import { join } from 'node:path';
+
+import { Refusal } from '../../lib/errors.ts';
+import type { Db } from '../../platform/db/connect.ts';
+import { isEmptyDatabase } from '../../platform/db/dump/index.ts';
+import { migrate } from '../../platform/db/migrate.ts';
+import { takeHold } from '../garbage-collection/index.ts';
+import { findAbsent, type DamagedBlob } from './find-damage.ts';
+import { loadDatabase } from './load-database.ts';
+import type { RestoreOptions } from './restore-options.ts';
+import { requireSuitable } from './require-suitable.ts';
+import { restoreBlobs } from './restore-blobs.ts';
+import * as store from './store.ts';
+import { readVerified } from './verify-backup.ts';
+
+/**
+ * Puts a backup into an empty database and a store, or goes on where that ended. Answers the blobs that can't be
+ * had: the restore is finished only when there are none, or it shall do without them.
+ */
+export async function restore(options: RestoreOptions): Promise<DamagedBlob[]> {
+  const { db, root, name, keepBlobs, withoutDamaged, progress, signal } = options;
+  const isBegun = await isBegunWith(db, options);
+  progress.say('reading the backup');
+  const manifest = await readVerified(join(root, name), signal);
+  requireSuitable(manifest, options);
+  if (!isBegun) {
+    const absent = keepBlobs ? [] : await findAbsent(root, manifest, signal);
+    if (absent.length > 0 && !withoutDamaged) return absent;
+    await options.storage.prepare();
+    await loadDatabase(manifest, options);
+  }
+  await migrate(db);
+  await holdUntilChecked(db);
+  return restoreBlobs(options);
+}
+
+/** Nothing is removed until somebody has compared rows and store. */
+async function holdUntilChecked(db: Db): Promise<void> {
+  try {
+    await takeHold(db, { name: 'restore', reason: 'a restore was not checked yet' });
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error; // else it is held already
+  }
+}
+
+/** Whether this restore has brought the rows already. Refuses a database with anything else in it. */
+async function isBegunWith(db: Db, { root, name }: RestoreOptions): Promise<boolean> {
+  const unfinished = await store.findUnfinishedRestore(db);
+  if (unfinished?.backup === name) return true;
+  if (unfinished !== undefined) {
+    throw new Error(
+      `this database holds an unfinished restore of ${unfinished.backup}, not of ${name}: go on with that one, or choose an empty database`,
+    );
+  }
+  if (await isEmptyDatabase(db)) return false;
+  throw new Error(
+    `the database is not empty, and nothing is overwritten: restore ${join(root, name)} into a new one, with another data folder (ROADSTEAD_DATA) or another DATABASE_URL`,
+  );
+}
