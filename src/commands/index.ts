@@ -7,6 +7,7 @@ import { gcCommand } from './gc.ts';
 import { healthCommand } from './health.ts';
 import { migrateCommand } from './migrate.ts';
 import { restoreCommand } from './restore.ts';
+import { quotaCheck } from './quota-check.ts';
 import { serverCommand } from './server.ts';
 
 export const commands: Command[] = [
@@ -15,6 +16,7 @@ export const commands: Command[] = [
   gcCommand,
   backupCommand,
   restoreCommand,
+  quotaCheck,
   configCheck,
   healthCommand,
   adminResetPassword,

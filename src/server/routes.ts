@@ -6,6 +6,7 @@ import { distributionRoutes } from '../features/distribution/index.ts';
 import { labelRoutes } from '../features/labels/index.ts';
 import { memberRoutes, projectRoutes } from '../features/projects/index.ts';
 import { settingRoutes } from '../features/settings/index.ts';
+import { quotaRoutes } from '../features/quotas/index.ts';
 import { systemRoutes } from '../features/system/index.ts';
 import { trashRoutes } from '../features/trash/index.ts';
 import type { Routes } from '../platform/http/routes.ts';
@@ -19,6 +20,7 @@ export const apiRoutes: Routes[] = [
   projectRoutes,
   memberRoutes,
   labelRoutes,
+  quotaRoutes,
   repositoryRoutes,
   auditRoutes,
   trashRoutes,

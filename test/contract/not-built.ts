@@ -109,7 +109,6 @@ const BY_TAG = {
     'PATCH /robots/{robot_id}',
     'DELETE /robots/{robot_id}',
   ],
-  quota: ['GET /quotas', 'GET /quotas/{id}', 'PUT /quotas/{id}'],
   replication: [
     'GET /replication/policies',
     'POST /replication/policies',

@@ -11,6 +11,8 @@ const OPERATIONS: Record<string, string> = {
   deleted: 'delete',
   purged: 'delete',
   member_removed: 'delete',
+  warning: 'warn',
+  exceeded: 'refuse',
 };
 
 /** How Harbor's audit log calls what an event tells of. */

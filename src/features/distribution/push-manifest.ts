@@ -5,6 +5,7 @@ import type { Reference } from '../../oci/reference.ts';
 import type { Db } from '../../platform/db/connect.ts';
 import type { RepositoryKey } from '../access/index.ts';
 import { storeManifest } from '../artifacts/index.ts';
+import { withinQuota } from '../quotas/index.ts';
 
 export interface ManifestPush {
   repository: RepositoryKey;
@@ -33,7 +34,7 @@ export async function pushManifest(
   }
   const manifest = parseManifest(bytes, push.contentType);
   const digest = requireDigest(reference, bytes);
-  await storeManifest(db, {
+  const stored = {
     repository,
     digest,
     manifest,
@@ -41,7 +42,14 @@ export async function pushManifest(
     tags,
     allowMissingBlobs: push.allowMissingBlobs,
     ...push.actor,
-  });
+  };
+  const what = {
+    projectId: repository.projectId,
+    repository: repository.name,
+    subject: reference.tag === undefined ? { digest } : { tag: reference.tag },
+    ...push.actor,
+  };
+  await withinQuota(db, what, () => storeManifest(db, stored));
   return { digest, manifest };
 }
 

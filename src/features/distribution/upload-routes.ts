@@ -10,6 +10,7 @@ import { parseDigest, parseDigestAlgorithm, type Digest } from '../../oci/digest
 import { parseContentRange } from '../../oci/http-range.ts';
 import { parseRepositoryName } from '../../oci/reference.ts';
 import type { App, Routes } from '../../platform/http/routes.ts';
+import { requireRoom, withinQuota } from '../quotas/index.ts';
 import { claimUpload, getSettledUpload, getUpload, ownerOf } from './find-upload.ts';
 import { LiveHashes } from './live-hash.ts';
 import { tryMount } from './mount-blob.ts';
@@ -17,7 +18,7 @@ import { repositoryOf } from './repository-param.ts';
 import * as store from './store.ts';
 import { discardUpload } from './upload-bytes.ts';
 import { appendChunk, finishUpload, type Chunk } from './upload-session.ts';
-import { progressHeaders, projectGone, type UploadDeps } from './upload.ts';
+import { progressHeaders, projectGone, pushOf, type UploadDeps } from './upload.ts';
 import { isWholeBlob, putBlob, putUpload, readWholeBlob } from './whole-blob.ts';
 
 const Params = Type.Object({ name: Type.String(), id: Type.String() });
@@ -44,7 +45,7 @@ export const uploadRoutes: Routes = (app, platform) => {
     '/v2/:name/blobs/uploads/:id',
     { schema: { ...hidden, params: Params }, config },
     async (request, reply) => {
-      const chunk = readChunk(request);
+      const chunk = readChunk(deps, request);
       const upload = await claimUpload(deps, request, request.params.id, chunk.range?.start);
       const sizeBytes = await appendChunk(deps, upload, chunk);
       const headers = progressHeaders({ ...upload, offset_bytes: sizeBytes });
@@ -58,7 +59,7 @@ export const uploadRoutes: Routes = (app, platform) => {
     async (request, reply) => {
       const digest = parseDigest(request.query.digest ?? '');
       const { id } = request.params;
-      const chunk = readChunk(request);
+      const chunk = readChunk(deps, request);
       if (isWholeBlob(request, deps.config.limits.blob_bytes)) {
         const bytes = await readWholeBlob(deps, request);
         if (await putUpload(deps, request, { id, digest, bytes })) {
@@ -67,7 +68,9 @@ export const uploadRoutes: Routes = (app, platform) => {
         chunk.body = Readable.from([bytes]);
       }
       const upload = await claimUpload(deps, request, id, chunk.range?.start);
-      await finishUpload(deps, upload, chunk, digest);
+      await withinQuota(deps.db, pushOf(request, digest), () =>
+        finishUpload(deps, upload, chunk, digest),
+      );
       return sendBlobCreated(reply, request, digest);
     },
   );
@@ -101,13 +104,16 @@ async function startUpload(
   const digest = query.digest === undefined ? undefined : parseDigest(query.digest);
   const mount = query.mount === undefined ? undefined : parseDigest(query.mount);
   const algorithm = parseDigestAlgorithm(query['digest-algorithm'] ?? 'sha256');
-  const chunk = digest === undefined ? undefined : readChunk(request);
+  const chunk = digest === undefined ? undefined : readChunk(deps, request);
   if (chunk?.range !== undefined && chunk.range.start !== 0) {
     throw new Refusal('RANGE_INVALID', 'an upload in one request begins with byte 0');
   }
   if (mount !== undefined) {
     const from = query.from === undefined ? undefined : parseRepositoryName(query.from);
-    if (await tryMount(deps, request.caller, { digest: mount, from, target: request.scope! })) {
+    const isMounted = await withinQuota(deps.db, pushOf(request, mount), () =>
+      tryMount(deps, request.caller, { digest: mount, from, target: request.scope! }),
+    );
+    if (isMounted) {
       deps.metrics.uploads.inc({ result: 'mounted' });
       return sendBlobCreated(reply, request, mount);
     }
@@ -128,7 +134,9 @@ async function startUpload(
   if (digest === undefined || chunk === undefined) {
     return reply.code(202).headers(progressHeaders(upload)).send();
   }
-  await uploadAtOnce(deps, upload, chunk, digest);
+  await withinQuota(deps.db, pushOf(request, digest), () =>
+    uploadAtOnce(deps, upload, chunk, digest),
+  );
   return sendBlobCreated(reply, request, digest);
 }
 
@@ -147,7 +155,8 @@ async function uploadAtOnce(
   }
 }
 
-function readChunk({ raw, headers }: FastifyRequest): Chunk {
+function readChunk({ db }: UploadDeps, request: FastifyRequest): Chunk {
+  const { raw, headers } = request;
   const range = parseContentRange(headers['content-range']);
   const length = headers['content-length'];
   const lengthBytes = length === undefined ? undefined : Number(length);
@@ -158,7 +167,12 @@ function readChunk({ raw, headers }: FastifyRequest): Chunk {
   }
   // The client has done its part: hashing and syncing may take longer than an idle connection lasts.
   raw.once('end', () => idleTimerOf(raw)?.setTimeout(0));
-  return { body: raw, range, lengthBytes };
+  return {
+    body: raw,
+    range,
+    lengthBytes,
+    requireRoom: (blob) => requireRoom(db, pushOf(request, blob.digest), blob),
+  };
 }
 
 /** What gives up when nothing comes: the connection, or with HTTP/2 the stream; nothing in a test without either. */

@@ -23,6 +23,8 @@ export interface Chunk {
   lengthBytes: number | undefined;
   /** Where the client says the chunk belongs; undefined: behind what is there. */
   range: ByteRange | undefined;
+  /** Refuses a blob of this size, with this digest if that is known, when its project has no room for it. */
+  requireRoom(blob: { sizeBytes: number; digest: Digest | undefined }): Promise<void>;
 }
 
 /** Adds a chunk and answers the new size. What a broken connection brought counts, so that it can be resumed. */
@@ -32,7 +34,8 @@ export async function appendChunk(
   chunk: Chunk,
 ): Promise<number> {
   return withLease(deps, upload, async (claimed, signal) => {
-    const { checkpoint, failure } = await writeChunk(deps, claimed, chunk, signal, syncBytes);
+    const wanted = { digest: undefined, end: syncBytes };
+    const { checkpoint, failure } = await writeChunk(deps, claimed, chunk, wanted, signal);
     await commit(deps, claimed, checkpoint);
     if (failure !== undefined) throw connectionBroken(failure);
     return checkpoint.sizeBytes;
@@ -50,7 +53,7 @@ export async function finishUpload(
   // Nothing is there yet: hash with what the digest wants, whatever was announced.
   const wanted = upload.offset_bytes === 0 ? { ...upload, algorithm } : upload;
   await withLease(deps, wanted, async (claimed, signal) => {
-    const written = await writeChunk(deps, claimed, chunk, signal, finishBytes);
+    const written = await writeChunk(deps, claimed, chunk, { digest, end: finishBytes }, signal);
     if ('failure' in written) {
       await commit(deps, claimed, written.checkpoint);
       throw connectionBroken(written.failure);
@@ -80,32 +83,48 @@ const syncBytes = async (writer: BlobWriter, failure: unknown): Promise<Synced> 
 const finishBytes = async (writer: BlobWriter, failure: unknown): Promise<Synced | FinishedBytes> =>
   failure === undefined ? writer.finish() : syncBytes(writer, failure);
 
-/** Writes a body; `end` makes it durable. */
+interface Wanted<T> {
+  /** Known when the blob shall be complete. */
+  digest: Digest | undefined;
+  /** Makes the bytes durable. */
+  end(writer: BlobWriter, failure: unknown): Promise<T>;
+}
+
+/** Writes a body. */
 async function writeChunk<T>(
   deps: UploadDeps,
   upload: ClaimedUpload,
-  { body, range, lengthBytes }: Chunk,
+  { body, range, lengthBytes, requireRoom }: Chunk,
+  { digest, end }: Wanted<T>,
   signal: AbortSignal,
-  end: (writer: BlobWriter, failure: unknown) => Promise<T>,
 ): Promise<T> {
   const { offset_bytes, live } = upload;
   const maxBytes = (deps.config.limits.blob_bytes || Number.MAX_SAFE_INTEGER) - offset_bytes;
   const expectedBytes = range === undefined ? undefined : range.end - range.start + 1;
   try {
-    if (Math.max(lengthBytes ?? 0, expectedBytes ?? 0) > maxBytes) throw blobTooLarge();
+    const announcedBytes = lengthBytes ?? expectedBytes;
+    if ((announcedBytes ?? 0) > maxBytes) throw blobTooLarge();
+    if (announcedBytes !== undefined) {
+      await requireRoom({ sizeBytes: offset_bytes + announcedBytes, digest });
+    }
     const writer = await deps.storage.openWriter(upload.location, checkpointOf(upload));
     try {
       const limits = { maxBytes, expectedBytes, signal };
       const { receivedBytes, failure } = await receiveBody(body, writer, live, limits);
       deps.metrics.bytesReceived.inc(receivedBytes);
+      if (announcedBytes === undefined) {
+        await requireRoom({ sizeBytes: offset_bytes + receivedBytes, digest });
+      }
       return await end(writer, failure);
     } finally {
       await writer.close();
     }
   } catch (cause) {
     // It will never be a blob: nothing of it is kept.
-    const isTooLarge = cause instanceof Refusal && cause.code === 'REQUEST_ENTITY_TOO_LARGE';
-    if (isTooLarge) await discardUpload(deps, upload);
+    const isTooLarge = ['REQUEST_ENTITY_TOO_LARGE', 'DENIED'];
+    if (cause instanceof Refusal && isTooLarge.includes(cause.code)) {
+      await discardUpload(deps, upload);
+    }
     throw cause;
   }
 }

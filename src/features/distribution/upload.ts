@@ -1,6 +1,11 @@
+import type { FastifyRequest } from 'fastify';
+
 import { Refusal } from '../../lib/errors.ts';
+import type { Digest } from '../../oci/digest.ts';
 import type { Platform } from '../../platform/index.ts';
 import type { Checkpoint } from '../../platform/storage/index.ts';
+import { actorOf } from '../access/index.ts';
+import type { RefusedPush } from '../quotas/index.ts';
 import type { LiveHash, LiveHashes } from './live-hash.ts';
 import type * as store from './store.ts';
 
@@ -58,4 +63,15 @@ export function uploadGone(cause?: unknown): Refusal {
 /** It was deleted while the caller's rights in it were looked up. */
 export function projectGone(): Refusal {
   return new Refusal('NAME_UNKNOWN', 'the project is not there any more');
+}
+
+/** How a push that its project has no room for is told of. */
+export function pushOf(request: FastifyRequest, digest: Digest | undefined): RefusedPush {
+  const { projectId, name } = request.scope!;
+  return {
+    projectId,
+    repository: name,
+    subject: digest === undefined ? {} : { digest },
+    ...actorOf(request),
+  };
 }

@@ -4,11 +4,12 @@ import { Refusal } from '../../lib/errors.ts';
 import { digestAlgorithm, digestOf, type Digest } from '../../oci/digest.ts';
 import { retryConflicts } from '../../platform/db/transaction.ts';
 import * as artifacts from '../artifacts/index.ts';
+import { withinQuota } from '../quotas/index.ts';
 import { uploadKey } from './find-upload.ts';
 import { readBody } from './read-body.ts';
 import * as store from './store.ts';
 import { removeLeftBytes } from './upload-bytes.ts';
-import { projectGone, type UploadDeps } from './upload.ts';
+import { projectGone, pushOf, type UploadDeps } from './upload.ts';
 
 /** Configs, charts, signatures, small layers: read into memory, checked, and stored with one statement. */
 const WHOLE_BYTES = 256 * 1024;
@@ -42,7 +43,9 @@ export async function putUpload(
   const key = uploadKey(request, id);
   if (key === undefined || digestOf(bytes, digestAlgorithm(digest)) !== digest) return false;
   return storeWhole(deps, bytes, (location) =>
-    store.putUpload(deps.db, key, { digest, sizeBytes: bytes.byteLength, location }),
+    withinQuota(deps.db, pushOf(request, digest), () =>
+      store.putUpload(deps.db, key, { digest, sizeBytes: bytes.byteLength, location }),
+    ),
   );
 }
 
@@ -57,14 +60,16 @@ export async function putBlob(
     throw new Refusal('DIGEST_INVALID', `the bytes have the digest ${actual}, not ${digest}`);
   }
   const isStored = await storeWhole(deps, bytes, (location) =>
-    artifacts.putBlob(deps.db, request.scope!, { digest, sizeBytes: bytes.byteLength, location }),
+    withinQuota(deps.db, pushOf(request, digest), () =>
+      artifacts.putBlob(deps.db, request.scope!, { digest, sizeBytes: bytes.byteLength, location }),
+    ),
   );
   if (!isStored) throw projectGone();
 }
 
 /**
- * Writes bytes to a new key, durably, and lets `commit` make them a blob. When that fails they stay: the commit may
- * have happened all the same. A file that nothing knows is the price of not writing its name down first.
+ * Writes bytes to a new key, durably, and lets `commit` make them a blob. When that fails other than by a refusal they
+ * stay: the commit may have happened all the same. A file that nothing knows is the price of not writing its name down first.
  */
 async function storeWhole(
   deps: UploadDeps,
@@ -73,7 +78,10 @@ async function storeWhole(
 ): Promise<boolean> {
   const location = deps.storage.newLocation();
   await deps.storage.writeWhole(location, bytes);
-  const stored = await retryConflicts(() => commit(location));
+  const stored = await retryConflicts(() => commit(location)).catch(async (cause) => {
+    if (cause instanceof Refusal) await deps.storage.remove(location);
+    throw cause;
+  });
   if (stored === undefined) {
     await deps.storage.remove(location);
     return false;

@@ -203,6 +203,22 @@ export interface ProjectBlob {
   project_id: number;
 }
 
+export interface ProjectQuota {
+  created_at: Generated<Date>;
+  exceeded_at: Date | null;
+  hard_bytes: number | null;
+  project_id: number;
+  updated_at: Generated<Date>;
+  warned_at: Date | null;
+}
+
+export interface ProjectUsage {
+  bytes: Generated<number>;
+  project_id: number;
+  room: number | null;
+  share: number;
+}
+
 export interface RefreshToken {
   client_id: string;
   created_at: Generated<Date>;
@@ -344,6 +360,8 @@ export interface DB {
   member: Member;
   project: Project;
   project_blob: ProjectBlob;
+  project_quota: ProjectQuota;
+  project_usage: ProjectUsage;
   refresh_token: RefreshToken;
   registry_identity: RegistryIdentity;
   repository: Repository;

@@ -14,6 +14,9 @@ export type EventType =
   | `${'tag' | 'artifact' | 'repository' | 'project'}.${'restored' | 'purged'}`
   | `label.${'created' | 'updated' | 'deleted'}`
   | 'configuration.updated'
+  | 'quota.updated'
+  | 'quota.warning'
+  | 'quota.exceeded'
   | 'user.created'
   | 'user.updated'
   | 'user.deleted'

@@ -42,7 +42,15 @@ export async function purgeManifests(tx: Db, ids: number[]): Promise<string[]> {
       and t.manifest_id = m.id and t.deletion_id is distinct from m.deletion_id`.execute(tx);
   const { rows } = await sql<{ deletion_id: string }>`
     delete from tag where manifest_id = any (${ids}::bigint[]) returning deletion_id`.execute(tx);
-  await sql`delete from manifest where id = any (${ids}::bigint[])`.execute(tx);
+  // Their projects in one order, so that two who purge can't wait for each other.
+  await sql`
+    with gone as (
+      delete from manifest where id = any (${ids}::bigint[]) returning project_id, size_bytes
+    )
+    select refund_project(lost.project_id, lost.bytes)
+    from (
+      select project_id, sum(size_bytes)::bigint as bytes from gone group by project_id order by project_id
+    ) lost`.execute(tx);
   return rows.map(({ deletion_id }) => deletion_id);
 }
 
