@@ -1,7 +1,7 @@
 import { permissionRoutes } from '../features/access/index.ts';
 import { repositoryRoutes } from '../features/artifacts/index.ts';
 import { auditRoutes } from '../features/audit/index.ts';
-import { userRoutes } from '../features/accounts/index.ts';
+import { userGroupRoutes, userRoutes } from '../features/accounts/index.ts';
 import { distributionRoutes } from '../features/distribution/index.ts';
 import { labelRoutes } from '../features/labels/index.ts';
 import { memberRoutes, projectRoutes } from '../features/projects/index.ts';
@@ -17,6 +17,7 @@ export const apiRoutes: Routes[] = [
   permissionRoutes,
   settingRoutes,
   userRoutes,
+  userGroupRoutes,
   projectRoutes,
   memberRoutes,
   labelRoutes,

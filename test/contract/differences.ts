@@ -85,9 +85,6 @@ export const DIFFERENCES: Record<string, Record<string, string>> = {
     'body.registry_id is missing': 'not built yet',
     'body.storage_limit is missing': 'not built yet',
   },
-  'POST /projects/{project_name_or_id}/members': {
-    'body.member_group is missing': 'not built yet',
-  },
   'GET /projects/{project_name}/repositories': {
     'query.q is missing': 'not built yet',
     'query.sort is missing': 'not built yet',

@@ -92,14 +92,6 @@ const BY_TAG = {
     'GET /projects/{project_name_or_id}/webhook/events',
   ],
   webhookjob: ['GET /projects/{project_name_or_id}/webhook/jobs'],
-  usergroup: [
-    'GET /usergroups',
-    'POST /usergroups',
-    'GET /usergroups/search',
-    'GET /usergroups/{group_id}',
-    'PUT /usergroups/{group_id}',
-    'DELETE /usergroups/{group_id}',
-  ],
   icon: ['GET /icons/{digest}'],
   robot: [
     'GET /robots',

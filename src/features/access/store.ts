@@ -35,7 +35,8 @@ interface StandingKey {
 const FIND_STANDING: BatchedStatement<StandingKey> = {
   name: 'standing',
   text: `select wanted.position::int as position, p.id, p.name, p.is_public,
-      array(select m.role_id from member m where m.project_id = p.id and m.user_id = wanted.user_id) as role_ids
+      array(select distinct r.role_id from project_role r
+        where r.project_id = p.id and r.user_id = wanted.user_id) as role_ids
     from unnest($1::bigint[], $2::text[], $3::bigint[]) with ordinality as wanted (id, name, user_id, position)
     join live_project p on p.id = coalesce(wanted.id, (select n.id from live_project n where n.name = wanted.name))`,
   toColumns: (keys) => [
@@ -59,8 +60,10 @@ export async function findStanding(
 /** The ids of the projects in which the user has any role. */
 export async function listMemberProjectIds(db: Db, userId: number): Promise<number[]> {
   const rows = await db
-    .selectFrom('member')
+    .selectFrom('project_role')
     .select('project_id')
+    .distinct()
+    .$narrowType<{ project_id: number }>()
     .where('user_id', '=', userId)
     .execute();
   return rows.map((row) => row.project_id);
@@ -73,33 +76,41 @@ export async function listProjectIdsByRole(
   roles: Role[],
 ): Promise<number[]> {
   const rows = await db
-    .selectFrom('member')
+    .selectFrom('project_role')
     .select('project_id')
+    .distinct()
+    .$narrowType<{ project_id: number }>()
     .where('user_id', '=', userId)
     .where(sql<boolean>`role_id = any (${roles.map((role) => ROLE_IDS[role])})`)
     .execute();
   return rows.map((row) => row.project_id);
 }
 
+/** A user or a group that has a role in a project. */
 export interface Member {
   id: number;
   project_id: number;
-  user_id: number;
-  username: string;
+  entity_type: 'u' | 'g';
+  entity_id: number;
+  entity_name: string;
   role_id: number;
 }
 
 const selectMembers = (db: Db) =>
   db
-    .selectFrom('member')
-    .innerJoin('user_account', 'user_account.id', 'member.user_id')
-    .where('user_account.deleted_at', 'is', null)
+    .selectFrom('member as m')
+    .leftJoin('user_account as u', (join) =>
+      join.onRef('u.id', '=', 'm.user_id').on('u.deleted_at', 'is', null),
+    )
+    .leftJoin('user_group as g', 'g.id', 'm.group_id')
+    .where(sql<boolean>`num_nonnulls(u.id, g.id) = 1`)
     .select([
-      'member.id',
-      'member.project_id',
-      'member.user_id',
-      'user_account.username',
-      'member.role_id',
+      'm.id',
+      'm.project_id',
+      sql<'u' | 'g'>`case when g.id is null then 'u' else 'g' end`.as('entity_type'),
+      sql<number>`coalesce(u.id, g.id)`.as('entity_id'),
+      sql<string>`coalesce(u.username, g.group_name)`.as('entity_name'),
+      'm.role_id',
     ]);
 
 export async function listMembers(
@@ -107,14 +118,15 @@ export async function listMembers(
   projectId: number,
   { name, limit, offset }: { name?: string | undefined; limit: number; offset: number },
 ): Promise<{ members: Member[]; total: number }> {
-  let query = selectMembers(db).where('member.project_id', '=', projectId);
+  let query = selectMembers(db).where('m.project_id', '=', projectId);
   if (name !== undefined) {
     query = query.where(
-      sql<boolean>`position(lower(${name} collate "C") in lower(user_account.username)) > 0`,
+      sql<boolean>`position(lower(${name} collate "C") in lower(coalesce(u.username, g.group_name))) > 0`,
     );
   }
   const members = await query
-    .orderBy('user_account.username')
+    .orderBy('entity_name')
+    .orderBy('m.id')
     .limit(limit)
     .offset(offset)
     .execute();
@@ -131,33 +143,34 @@ export async function findMember(
   id: number,
 ): Promise<Member | undefined> {
   return selectMembers(db)
-    .where('member.project_id', '=', projectId)
-    .where('member.id', '=', id)
+    .where('m.project_id', '=', projectId)
+    .where('m.id', '=', id)
     .executeTakeFirst();
 }
 
-/** Gives a user a role in a project; 409 when they have one already. Answers the member's id. */
-export async function insertMember(
-  db: Db,
-  member: { project_id: number; user_id: number; role: Role },
-): Promise<number> {
+/** Who gets a role. */
+export type NewMember = { project_id: number; role: Role } & (
+  | { user_id: number }
+  | { group_id: number }
+);
+
+/** Gives a user or a group a role in a project; 409 when they have one already. Answers the member's id. */
+export async function insertMember(db: Db, { role, ...member }: NewMember): Promise<number> {
   try {
     const { id } = await db
       .insertInto('member')
-      .values({
-        project_id: member.project_id,
-        user_id: member.user_id,
-        role_id: ROLE_IDS[member.role],
-      })
+      .values({ ...member, role_id: ROLE_IDS[role] })
       .returning('id')
       .executeTakeFirstOrThrow();
     return id;
   } catch (cause) {
     if (isUniqueViolation(cause)) {
-      throw new Refusal('CONFLICT', 'this user is a member of the project already', { cause });
+      throw new Refusal('CONFLICT', 'they are a member of the project already', { cause });
     }
     if (isForeignKeyViolation(cause)) {
-      throw new Refusal('NOT_FOUND', 'the project or the user is not there any more', { cause });
+      throw new Refusal('NOT_FOUND', 'the project, the user or the group is not there any more', {
+        cause,
+      });
     }
     throw cause;
   }

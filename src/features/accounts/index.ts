@@ -1,3 +1,5 @@
+export { findUserGroup, findUserGroupByName } from './groups/store.ts';
+export { userGroupRoutes } from './groups/routes.ts';
 export { generatePassword, hashPassword, requireStrongPassword } from './password.ts';
 export { userRoutes } from './routes.ts';
 export { findSignedInUser, signIn } from './sign-in.ts';

@@ -31,9 +31,9 @@ export function describeOperation({ type, before }: Pick<AuditRow, 'type' | 'bef
 
 /** What it was done to: `proj/repo:tag`, `proj/repo@digest`, `proj/user` of a member, `proj/label`, or the one name there is. */
 export function describeResource({ subject }: Pick<AuditRow, 'subject'>): string {
-  const { repository, tag, digest, project, user, label, configuration } = subject;
+  const { repository, tag, digest, project, user, user_group, label, configuration } = subject;
   if (tag !== undefined) return `${repository}:${tag}`;
   if (digest !== undefined) return `${repository}@${digest}`;
-  const names = [project, user, label, configuration];
+  const names = [project, user, user_group, label, configuration];
   return repository ?? names.filter((name) => name !== undefined).join('/');
 }

@@ -23,7 +23,7 @@ export async function listAuditRows(
       ? sql`true`
       : 'projectId' in scope
         ? sql`project_id = ${scope.projectId}`
-        : sql`project_id in (select project_id from member
+        : sql`project_id in (select project_id from project_role
             where user_id = ${scope.readerId} and role_id = any (${scope.roleIds}::int[]))`;
   const { rows } = await sql<AuditRow>`
     select seq, type, subject, before, actor, occurred_at from event where ${isInScope}

@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 
-import { notFound, Refusal } from '../../lib/errors.ts';
-import { NoBody } from '../../platform/http/harbor-body.ts';
+import { notFound } from '../../lib/errors.ts';
+import { dropNulls, NoBody } from '../../platform/http/harbor-body.ts';
 import { locationOf } from '../../platform/http/location.ts';
 import { setPageHeaders, toLimits } from '../../platform/http/paging.ts';
 import type { Db } from '../../platform/db/connect.ts';
@@ -11,7 +11,7 @@ import { emit } from '../../platform/events/index.ts';
 import type { Routes } from '../../platform/http/routes.ts';
 import * as access from '../access/index.ts';
 import { actorOf } from '../access/index.ts';
-import { findUser, findUserByName } from '../accounts/index.ts';
+import { getEntity } from './get-entity.ts';
 import * as schema from './schema.ts';
 
 export const memberRoutes: Routes = (app, { db }) => {
@@ -48,18 +48,19 @@ export const memberRoutes: Routes = (app, { db }) => {
         response: { 201: NoBody },
       },
       config: { access: 'member:create', project: 'project_name_or_id' },
+      preValidation: dropNulls,
     },
     async (request, reply) => {
-      const user = await getUser(request.body.member_user);
+      const { key, subject } = await getEntity(db, request.body);
       const { id: projectId, name } = request.standing!;
       const { role_id } = request.body;
       const id = await inTransaction(db, async (tx) => {
-        const member = { project_id: projectId, user_id: user.id, role: toRole(role_id) };
+        const member = { project_id: projectId, role: toRole(role_id), ...key };
         const memberId = await access.insertMember(tx, member);
         await emit(tx, {
           type: 'project.member_added',
           projectId,
-          subject: { project: name, user: user.username },
+          subject: { project: name, ...subject },
           after: { role_id },
           ...actorOf(request),
         });
@@ -143,28 +144,12 @@ export const memberRoutes: Routes = (app, { db }) => {
       await emit(tx, {
         type,
         projectId: standing!.id,
-        subject: { project: standing!.name, user: member.username },
+        subject: { project: standing!.name, ...subjectOf(member) },
         before: { role_id: member.role_id },
         after,
         ...actorOf(request),
       });
     });
-  }
-
-  async function getUser({ user_id, username }: { user_id?: number; username?: string }) {
-    if (user_id === undefined && username === undefined) {
-      throw new Refusal('BAD_REQUEST', 'bad request: member_user needs user_id or username');
-    }
-    const user =
-      user_id === undefined ? await findUserByName(db, username!) : await findUser(db, user_id);
-    if (user === undefined) throw notFound('user', user_id ?? username!);
-    if (username !== undefined && username.toLowerCase() !== user.username.toLowerCase()) {
-      throw new Refusal(
-        'BAD_REQUEST',
-        `bad request: member_user names two: the user ${user_id} is not ${username}`,
-      );
-    }
-    return user;
   }
 };
 
@@ -176,14 +161,9 @@ interface MemberChange {
 
 const toRole = (id: number) => access.findRole(id)!;
 
+const subjectOf = ({ entity_type, entity_name }: access.Member) =>
+  entity_type === 'u' ? { user: entity_name } : { user_group: entity_name };
+
 function toReply(member: access.Member) {
-  return {
-    id: member.id,
-    project_id: member.project_id,
-    entity_id: member.user_id,
-    entity_name: member.username,
-    entity_type: 'u',
-    role_id: member.role_id,
-    role_name: toRole(member.role_id),
-  };
+  return { ...member, role_name: toRole(member.role_id) };
 }

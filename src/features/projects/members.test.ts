@@ -71,6 +71,44 @@ test('the list of members is in the order of names, filtered by a part of them',
   assert.deepEqual(await names('?page=2&page_size=3'), ['Äva']);
 });
 
+const GROUPS: object[] = [
+  { group_name: 'devs' },
+  { group_name: 'devs', group_type: 3, id: 0, ldap_group_dn: '' },
+  { ldap_group_dn: 'CN=Ops' },
+  { group_name: 'whatever', ldap_group_dn: 'cn=ops', group_type: 1 },
+];
+
+test('a member may be a group, named as clients do', async (t) => {
+  const { as, createProject, platform } = await startApp(t);
+  await createProject('team');
+  const ops = { group_name: 'ops', group_type: 1, ldap_group_dn: 'cn=ops' };
+  await as('admin').post('/api/v2.0/usergroups', { group_name: 'devs', group_type: 3 });
+  await as('admin').post('/api/v2.0/usergroups', ops);
+
+  for (const member_group of GROUPS) {
+    const body = { role_id: 2, member_group, member_user: null };
+    const made = await as('admin').post(MEMBERS, body);
+    const again = await as('admin').post(MEMBERS, body);
+    const { entity_type, entity_name } = (await as('admin').get(made.headers.location!)).json();
+    const found = await as('admin').get(`${MEMBERS}?entityname=${entity_name}`);
+    const changed = await as('admin').put(made.headers.location!, { role_id: 3 });
+    const removed = await as('admin').delete(made.headers.location!);
+
+    assert.equal(made.statusCode, 201, JSON.stringify(member_group));
+    assert.equal(again.statusCode, 409);
+    assert.equal(entity_type, 'g');
+    assert.equal(found.headers['x-total-count'], '1');
+    assert.equal(changed.statusCode, 200);
+    assert.equal(removed.statusCode, 200);
+  }
+  const events = await platform.db
+    .selectFrom('event_outbox')
+    .select('subject')
+    .where('type', '=', 'project.member_removed')
+    .execute();
+  assert.deepEqual(events[0]!.subject, { project: 'team', user_group: 'devs' });
+});
+
 test('a deleted user is no member any more', async (t) => {
   const { as, createUser, createProject } = await startApp(t);
   await createProject('team');
@@ -90,7 +128,20 @@ const UNFIT: [body: unknown, status: number][] = [
   [{ member_user: { username: 'ann' } }, 400],
   [{ role_id: 1 }, 400],
   [{ role_id: 1, member_user: {} }, 400],
-  [{ role_id: 1, member_user: null }, 422],
+  [{ role_id: 1, member_user: null }, 400],
+  [{ role_id: 1, member_user: [] }, 422],
+  [{ role_id: 1, member_user: { user_id: 0, username: '' } }, 400],
+  [{ role_id: 1, member_group: {} }, 400],
+  [{ role_id: 1, member_group: { group_type: 3 } }, 400],
+  [{ role_id: 1, member_group: { id: 4711 } }, 404],
+  [{ role_id: 1, member_group: { group_name: 'nobody' } }, 404],
+  [{ role_id: 1, member_group: { group_name: 'a\0' } }, 400],
+  [{ role_id: 1, member_group: { ldap_group_dn: 'cn=nobody' } }, 404],
+  [{ role_id: 1, member_group: { group_name: 'devs', group_type: 4 } }, 400],
+  [{ role_id: 1, member_group: { group_name: 'devs', group_type: 2 } }, 404],
+  [{ role_id: 1, member_group: { id: '1' } }, 422],
+  [{ role_id: 7, member_group: { group_name: 'devs' } }, 400],
+  [{ role_id: 1, member_user: { username: 'ann' }, member_group: { group_name: 'devs' } }, 400],
   [{ role_id: 1, member_user: { username: 'nobody' } }, 404],
   [{ role_id: 1, member_user: { username: 'a\0' } }, 400],
   [{ role_id: 1, member_user: { username: '' } }, 400],
@@ -105,6 +156,7 @@ test('a member that breaks a rule is refused', async (t) => {
   const { as, createUser, createProject } = await startApp(t);
   await createProject('team');
   await createUser('ann');
+  await as('admin').post('/api/v2.0/usergroups', { group_name: 'devs', group_type: 3 });
 
   for (const [body, status] of UNFIT) {
     const reply = await as('admin').post(MEMBERS, body as object);

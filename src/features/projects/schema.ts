@@ -57,16 +57,27 @@ export const ProjectReply = Reply({
 
 const RoleId = Type.Integer({ minimum: 1, maximum: 5 }); // else 400, as all rules about bodies
 
+/** Clients written in Go send 0, and an empty text, for what they leave out. */
+const IdOrNone = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+
 export const MemberCreation = HarborBody({
   role_id: RoleId,
-  member_user: Type.Object(
-    {
-      user_id: Type.Optional(Id),
-      username: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
-    },
-    { additionalProperties: false },
+  member_user: Type.Optional(
+    HarborBody({
+      user_id: Type.Optional(IdOrNone),
+      username: Type.Optional(Type.String({ maxLength: 255 })),
+    }),
+  ),
+  member_group: Type.Optional(
+    HarborBody({
+      id: Type.Optional(IdOrNone),
+      group_name: Type.Optional(Type.String({ maxLength: 255 })),
+      group_type: Type.Optional(Type.Integer({ minimum: 0, maximum: 3 })),
+      ldap_group_dn: Type.Optional(Type.String({ maxLength: 1024 })),
+    }),
   ),
 });
+export type MemberCreation = Static<typeof MemberCreation>;
 export const MemberChange = HarborBody({ role_id: RoleId });
 export const MemberParams = Type.Object({
   ...ProjectParams.properties,

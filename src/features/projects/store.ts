@@ -82,7 +82,7 @@ export async function listProjects(
   }
   if (filter.visibleTo !== undefined) {
     conditions.push(sql<boolean>`(p.is_public or exists (
-      select from member m where m.project_id = p.id and m.user_id = ${filter.visibleTo}))`);
+      select from project_role r where r.project_id = p.id and r.user_id = ${filter.visibleTo}))`);
   }
   const where = sql<boolean>`${sql.join(conditions, sql` and `)}`;
   const projects = await selectProjects(db)

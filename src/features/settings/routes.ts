@@ -1,5 +1,5 @@
 import { Refusal } from '../../lib/errors.ts';
-import { NoBody } from '../../platform/http/harbor-body.ts';
+import { dropNulls, NoBody } from '../../platform/http/harbor-body.ts';
 import { isReachable } from '../../platform/http/reach.ts';
 import type { Routes } from '../../platform/http/routes.ts';
 import { actorOf } from '../access/index.ts';
@@ -38,10 +38,7 @@ export const settingRoutes: Routes = (app, platform) => {
         response: { 200: NoBody },
       },
       config: { access: 'configuration:update', whileReadOnly: true },
-      // Harbor's clients send null for what shall stay as it is.
-      preValidation: async (request) => {
-        request.body = withoutNulls(request.body);
-      },
+      preValidation: dropNulls,
     },
     async (request, reply) => {
       if (isFixed) {
@@ -93,8 +90,3 @@ export const settingRoutes: Routes = (app, platform) => {
     );
   }
 };
-
-function withoutNulls<T>(body: T): T {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
-  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null)) as T;
-}

@@ -179,11 +179,12 @@ export interface ManifestMissingBlob {
 
 export interface Member {
   created_at: Generated<Date>;
+  group_id: number | null;
   id: Generated<number>;
   project_id: number;
   role_id: number;
   updated_at: Generated<Date>;
-  user_id: number;
+  user_id: number | null;
 }
 
 export interface Project {
@@ -210,6 +211,12 @@ export interface ProjectQuota {
   project_id: number;
   updated_at: Generated<Date>;
   warned_at: Date | null;
+}
+
+export interface ProjectRole {
+  project_id: number | null;
+  role_id: number | null;
+  user_id: number | null;
 }
 
 export interface ProjectUsage {
@@ -337,6 +344,20 @@ export interface UserAccount {
   username: string;
 }
 
+export interface UserGroup {
+  created_at: Generated<Date>;
+  group_name: string;
+  group_type: number;
+  id: Generated<number>;
+  ldap_group_dn: Generated<string>;
+  updated_at: Generated<Date>;
+}
+
+export interface UserGroupMember {
+  group_id: number;
+  user_id: number;
+}
+
 export interface DB {
   artifact_label: ArtifactLabel;
   blob: Blob;
@@ -361,6 +382,7 @@ export interface DB {
   project: Project;
   project_blob: ProjectBlob;
   project_quota: ProjectQuota;
+  project_role: ProjectRole;
   project_usage: ProjectUsage;
   refresh_token: RefreshToken;
   registry_identity: RegistryIdentity;
@@ -376,4 +398,6 @@ export interface DB {
   unrestored_blob: UnrestoredBlob;
   upload: Upload;
   user_account: UserAccount;
+  user_group: UserGroup;
+  user_group_member: UserGroupMember;
 }

@@ -17,6 +17,7 @@ export type EventType =
   | 'quota.updated'
   | 'quota.warning'
   | 'quota.exceeded'
+  | `user_group.${'created' | 'updated' | 'deleted'}`
   | 'user.created'
   | 'user.updated'
   | 'user.deleted'
