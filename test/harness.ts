@@ -82,6 +82,7 @@ async function openPlatform(values: ConfigValues, address: Address): Promise<Pla
     secretBox: createSecretBox(new Secret('a secret key for tests, 32 characters')),
     log: createLog({ level: values.log.level }),
     metrics: createMetrics(),
+    stopping: new AbortController().signal,
   };
 }
 

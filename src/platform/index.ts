@@ -15,4 +15,6 @@ export interface Platform {
   secretBox: SecretBox;
   log: Log;
   metrics: Metrics;
+  /** Aborted when this process stops: whoever could ask another one should do so from now on. */
+  stopping: AbortSignal;
 }

@@ -49,7 +49,7 @@ export interface AppOptions {
 
 /** The whole HTTP side of the program, not yet listening. */
 export async function createApp(platform: Platform, options: AppOptions): Promise<App> {
-  const { config, log } = platform;
+  const { config, log, stopping } = platform;
   const app = makeFastify(platform, options);
   app.decorateRequest('caller', null as never);
   app.decorateRequest('address', '');
@@ -58,6 +58,10 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
   app.setErrorHandler(createErrorHandler({ externalUrl: config.external_url }));
   app.addHook('onRequest', (request, reply, done) => {
     observeRequest(request, reply, platform);
+    // Its client is to come again over a new connection, which a load balancer gives to another node.
+    if (stopping.aborted && request.raw.httpVersionMajor === 1) {
+      reply.header('connection', 'close');
+    }
     requireOneHost(request);
     limitBodyTime(request, reply, config.limits.idle_body_ms);
     done();

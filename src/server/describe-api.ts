@@ -24,6 +24,7 @@ export async function describeApi(): Promise<string> {
       secretBox: createSecretBox(new Secret('only so that there is one, nothing is sealed')),
       log: createLog({ level: 'fatal' }),
       metrics: createMetrics(),
+      stopping: new AbortController().signal,
     },
     { collectMetrics: () => Promise.reject(new Error('not while generating')) },
   );

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import http from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { beginDownload, beginUpload, pushBlob, verify } from './support/content.ts';
+import { beginRequest, send } from '../harness/wire.ts';
+import { beginDownload, beginUpload, digestOf, pushBlob, verify } from './support/content.ts';
 import {
   ADMIN_PASSWORD,
   findChildren,
@@ -31,6 +34,13 @@ async function isRefused({ port }: Server): Promise<boolean> {
   );
   socket.destroy();
   return !isOpen;
+}
+
+function storedBytes({ data }: Server): number {
+  const files = readdirSync(join(data, 'blobs'), { recursive: true, withFileTypes: true });
+  return files
+    .filter((entry) => entry.isFile())
+    .reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0);
 }
 
 test('Ctrl-C lets running requests finish, takes no new ones, and stops PostgreSQL last', async (t) => {
@@ -60,6 +70,72 @@ test('Ctrl-C lets running requests finish, takes no new ones, and stops PostgreS
   assert.doesNotMatch(server.output(), /broken off|"level":"error"/);
   const again = await startServer(t, { data: server.data });
   await verify(again.url, 'blobs', upload.digest);
+});
+
+test('for shutdown_delay_ms it is unhealthy, takes requests still, and gives no connection a second one', async (t) => {
+  const env = { ...given, ROADSTEAD_SHUTDOWN_DELAY_MS: '600000' };
+  const server = await startServer(t, { env });
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  onEnd(t, () => agent.destroy());
+  const ask = async (path: string) => {
+    const [reply] = (await once(http.get(server.url + path, { agent }), 'response')) as [
+      http.IncomingMessage,
+    ];
+    const body = await text(reply);
+    return { status: reply.statusCode, connection: reply.headers.connection, body };
+  };
+  const before = await ask('/api/v2.0/health');
+
+  server.signal('SIGTERM');
+  await waitFor(async () => (await ask('/api/v2.0/health')).status === 503);
+  const stopping = await ask('/api/v2.0/health');
+  const ping = await ask('/api/v2.0/ping');
+  const digest = await pushBlob(server.url, 1000);
+  await verify(server.url, 'blobs', digest);
+
+  assert.deepEqual([before.status, before.connection], [200, 'keep-alive']);
+  assert.equal(stopping.connection, 'close');
+  assert.match(stopping.body, /"this node is stopping"/);
+  assert.deepEqual([ping.status, ping.connection], [200, 'close']);
+  server.signal('SIGTERM');
+  assert.equal((await server.ended).code, 0);
+});
+
+test('nobody waits for load balancers when the primary was killed: the next one wants the port', async (t) => {
+  const env = { ...given, ROADSTEAD_SHUTDOWN_DELAY_MS: '600000' };
+  const server = await startServer(t, { env });
+  const all = listDescendants(server.pid);
+  server.signal('SIGTERM');
+  await waitFor(async () => (await fetch(`${server.url}/api/v2.0/health`)).status === 503);
+
+  server.signal('SIGKILL');
+
+  await waitFor(() => !all.some(isAlive));
+});
+
+test('an upload that is broken off goes on at once at the next start, from what had come', async (t) => {
+  const env = { ...given, ROADSTEAD_SHUTDOWN_TIMEOUT_MS: '500' };
+  const server = await startServer(t, { env });
+  const bytes = randomBytes(3 * MEBIBYTE);
+  const path = (await send(`${server.url}/v2/library/app/blobs/uploads/`, { method: 'POST' }))
+    .headers.location!;
+  const { request, reply } = beginRequest(server.url + path, { method: 'PATCH' });
+  request.write(bytes.subarray(0, 2 * MEBIBYTE));
+  await waitFor(() => storedBytes(server) > 0);
+
+  server.signal('SIGTERM');
+  await assert.rejects(reply);
+  assert.equal((await server.ended).code, 0);
+  const next = await startServer(t, { data: server.data });
+  const offset = Number((await send(next.url + path)).headers.range?.slice('0-'.length)) + 1;
+  const finished = await send(`${next.url}${path}?digest=${digestOf(bytes)}`, {
+    method: 'PUT',
+    headers: { 'content-range': `${offset}-${bytes.length - 1}` },
+    body: bytes.subarray(offset),
+  });
+
+  assert.ok(offset >= MEBIBYTE && offset <= 2 * MEBIBYTE, String(offset));
+  assert.equal(finished.statusCode, 201, finished.body.toString());
 });
 
 test('what takes longer than shutdown_timeout_ms is broken off', async (t) => {

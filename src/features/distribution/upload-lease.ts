@@ -20,10 +20,16 @@ export async function withLease<T>(
   const live = deps.liveHashes.continueAt(upload.id, upload.algorithm, upload.offset_bytes);
   // Its last writer never gave the lease back, and may still write.
   const claimed = { ...upload, live, isShared: upload.is_leased };
-  return holdLease(deps, claimed, async (signal) => {
+  const writing = holdLease(deps, claimed, async (signal) => {
     if (claimed.isShared) await takeOver(deps, claimed);
     return work(claimed, signal);
   });
+  deps.writing.add(writing);
+  try {
+    return await writing;
+  } finally {
+    deps.writing.delete(writing);
+  }
 }
 
 /** Renews the lease while `work` runs; stops it when the lease is lost. Gives it back when the work fails. */

@@ -33,7 +33,11 @@ const hidden = { hide: true } as const;
 
 /** OCI 1.1 §pushing-blobs, and the upload status and cancel of the Docker Registry HTTP API v2. */
 export const uploadRoutes: Routes = (app, platform) => {
-  const deps: UploadDeps = { ...platform, liveHashes: new LiveHashes() };
+  const deps: UploadDeps = { ...platform, liveHashes: new LiveHashes(), writing: new Set() };
+  // Connections may have been broken off: what came until then is recorded, for the client to go on elsewhere.
+  app.addHook('onClose', async () => {
+    await Promise.allSettled(deps.writing);
+  });
   for (const path of ['/v2/:name/blobs/uploads/', '/v2/:name/blobs/uploads']) {
     app.post(path, { schema: { ...hidden, querystring: StartQuery }, config }, (request, reply) =>
       startUpload(deps, request, request.query, reply),

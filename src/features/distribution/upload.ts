@@ -14,6 +14,8 @@ export interface UploadDeps extends Pick<
   'db' | 'lookups' | 'storage' | 'config' | 'metrics' | 'log'
 > {
   liveHashes: LiveHashes;
+  /** Requests that write to an upload, until they have recorded how far it came. */
+  writing: Set<Promise<unknown>>;
 }
 
 /** The upload with the right to write to it, until its lease is over. */

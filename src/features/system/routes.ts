@@ -23,17 +23,18 @@ export const systemRoutes: Routes = (app, platform) => {
     },
     async (_request, reply) => {
       const { database, store, room } = await findHealth();
+      const isStopping = platform.stopping.aborted;
+      const isUsable = database && store && !isStopping;
       const components = [
-        component('core', true, ''),
+        component('core', !isStopping, 'this node is stopping'),
         component('database', database, 'PostgreSQL does not answer'),
         component('registry', store, 'the blob store does not answer'),
         component('storage', room, 'the blob store has less than 1 GiB left; make room for pushes'),
       ];
-      const isHealthy = database && store && room;
       // A node without room still serves pulls, so it says so and stays in.
       return reply
-        .code(database && store ? 200 : 503)
-        .send({ status: isHealthy ? 'healthy' : 'unhealthy', components });
+        .code(isUsable ? 200 : 503)
+        .send({ status: isUsable && room ? 'healthy' : 'unhealthy', components });
     },
   );
 

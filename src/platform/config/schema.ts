@@ -74,6 +74,13 @@ export const ConfigSchema = group('Configuration of `roadstead server`', {
       'Addresses or networks (CIDR) of proxies whose `X-Forwarded-*` headers are believed.',
     default: [],
   }),
+  shutdown_delay_ms: Type.Integer({
+    description:
+      'How long the server still takes requests when it stops, while `/api/v2.0/health` is 503 already: longer than a load balancer takes to notice. For a node that is one of several.',
+    default: 0,
+    minimum: 0,
+    maximum: 600_000,
+  }),
   shutdown_timeout_ms: Type.Integer({
     description: 'How long running requests may take to finish when the server stops.',
     default: 30_000,

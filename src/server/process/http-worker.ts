@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 import type { Platform } from '../../platform/index.ts';
 import { createApp } from '../app.ts';
 import type { CollectMetrics } from '../metrics-routes.ts';
@@ -13,16 +15,20 @@ interface Serving {
   stop(): Promise<void>;
 }
 
-/** Answers requests. `stop` lets them finish. */
-export async function serve(
-  platform: Platform,
-  toPrimary: { collectMetrics: CollectMetrics; reportSpending: (spending: Spending) => void },
-): Promise<Serving> {
+interface Primary {
+  collectMetrics: CollectMetrics;
+  reportSpending(spending: Spending): void;
+  /** Aborted when it has ended. */
+  gone: AbortSignal;
+}
+
+/** Answers requests. `stop` gives load balancers time to notice, and then lets requests finish. */
+export async function serve(platform: Platform, primary: Primary): Promise<Serving> {
   const { config, db, lookups, log } = platform;
   const tls = await readTls(config.tls);
-  const rateLimits = createRateLimits({ ...platform, report: toPrimary.reportSpending });
+  const rateLimits = createRateLimits({ ...platform, report: primary.reportSpending });
   const app = await createApp(platform, {
-    collectMetrics: toPrimary.collectMetrics,
+    collectMetrics: primary.collectMetrics,
     rateLimits,
     ...(tls === undefined ? {} : { tls }),
   });
@@ -33,6 +39,7 @@ export async function serve(
     addSpending: (spending) => rateLimits?.add(spending),
     async stop() {
       clearInterval(tlsTimer);
+      await sleep(config.shutdown_delay_ms, undefined, { signal: primary.gone }).catch(() => {});
       await drain(app, config.shutdown_timeout_ms, log);
       await Promise.all([db.destroy(), lookups.destroy()]);
     },

@@ -91,7 +91,7 @@ async function startOn(
     firstPassword,
     async stop() {
       log.info('server stopping');
-      await workers.stop(config.shutdown_timeout_ms);
+      await workers.stop(config.shutdown_delay_ms + config.shutdown_timeout_ms);
       await database.close();
       log.info('server stopped');
     },

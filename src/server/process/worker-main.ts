@@ -22,6 +22,8 @@ const loading =
   process.argv[2] === 'jobs'
     ? import('./jobs-worker.ts').then(({ doJobs }) => doJobs)
     : import('./http-worker.ts').then(({ serve }) => serve);
+const stopping = new AbortController();
+const orphaned = new AbortController();
 let log = createLog({ level: 'error' });
 let stop: (() => Promise<void>) | undefined;
 let addSpending: ((spending: Spending) => void) | undefined;
@@ -52,6 +54,7 @@ async function openPlatform({
     secretBox: createSecretBox(new Secret(secretKey)),
     log,
     metrics,
+    stopping: stopping.signal,
   };
 }
 
@@ -61,6 +64,7 @@ async function start(message: WorkerStart): Promise<void> {
   const working = await work(platform, {
     collectMetrics: () => metricsFromPrimary.collect(),
     reportSpending: (spending) => send({ type: 'spent', spending }),
+    gone: orphaned.signal,
   });
   ({ stop, addSpending } = working);
   send({ type: 'started', port: working.port });
@@ -72,6 +76,7 @@ async function report(id: number): Promise<void> {
 
 /** Ends this process when all requests are answered. */
 function end(): void {
+  stopping.abort();
   const stopped = stop?.() ?? Promise.resolve();
   stop = () => new Promise(() => {});
   stopped
@@ -83,8 +88,11 @@ endOnFault(log, 'worker failed');
 // Ctrl-C reaches the whole process group; the primary decides what follows.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', end);
-// The primary is gone: nobody would start or stop us any more.
-process.on('disconnect', end);
+// The primary is gone: nobody would start or stop us any more, and the next one wants our port.
+process.on('disconnect', () => {
+  orphaned.abort();
+  end();
+});
 process.on('message', (message: ToWorker) => {
   switch (message.type) {
     case 'start':
