@@ -92,14 +92,6 @@ export const DIFFERENCES: Record<string, Record<string, string>> = {
     'reply[].pull_count is missing': 'not built yet',
     'reply[].update_time is missing': 'not built yet',
   },
-  'GET /auditlog-exts': {
-    'query.q is missing': 'not built yet',
-    'query.sort is missing': 'not built yet',
-  },
-  'GET /projects/{project_name}/auditlog-exts': {
-    'query.q is missing': 'not built yet',
-    'query.sort is missing': 'not built yet',
-  },
   'GET /users': {
     'query.sort is missing': 'not built yet',
     'reply[].oidc_user_meta is missing': 'not built yet',

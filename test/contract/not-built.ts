@@ -18,7 +18,6 @@ const BY_TAG = {
     'GET /projects/{project_name_or_id}/scanner',
     'PUT /projects/{project_name_or_id}/scanner',
     'GET /projects/{project_name_or_id}/scanner/candidates',
-    'GET /projects/{project_name}/logs',
   ],
   projectMetadata: [
     'GET /projects/{project_name_or_id}/metadatas/',
@@ -51,7 +50,6 @@ const BY_TAG = {
     'POST /projects/{project_name}/repositories/{repository_name}/artifacts/{reference}/scan/stop',
     'GET /projects/{project_name}/repositories/{repository_name}/artifacts/{reference}/scan/{report_id}/log',
   ],
-  auditlog: ['GET /audit-logs', 'GET /auditlog-exts/events'],
   preheat: [
     'GET /p2p/preheat/providers',
     'POST /p2p/preheat/instances/ping',

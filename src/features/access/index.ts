@@ -19,7 +19,7 @@ export {
   type MissingAccess,
   type RepositoryKey,
 } from './decide.ts';
-export { findRole, ROLE_IDS, roleAllows, strongestRole, type Role } from './roles.ts';
+export { findRole, ROLE_IDS, strongestRole, type Role } from './roles.ts';
 export {
   deleteMember,
   findMember,
@@ -30,5 +30,5 @@ export {
   updateMemberRole,
   type Member,
 } from './store.ts';
-export { actorOf } from './request.ts';
+export { actorOf, type ActingRequest } from './request.ts';
 export { permissionRoutes } from './routes.ts';

@@ -1,15 +1,16 @@
 import type { FastifyRequest } from 'fastify';
 
+import { describeClient } from '../../platform/http/waiting-client.ts';
 import { callerName, type Caller } from './caller.ts';
 import type { RepositoryKey } from './decide.ts';
 import type { ProjectStanding } from './store.ts';
 
-/** Who asks and with what, for rows and events that say who did it. */
-export function actorOf({ caller, headers }: Pick<FastifyRequest, 'caller' | 'headers'>): {
-  actor: string;
-  client: string;
-} {
-  return { actor: callerName(caller), client: (headers['user-agent'] ?? '').slice(0, 255) };
+/** What a request tells of whoever sends it. */
+export type ActingRequest = Pick<FastifyRequest, 'caller' | 'address' | 'headers'>;
+
+/** Who asks, from where and with what, for rows and events that say who did it. */
+export function actorOf(request: ActingRequest): { actor: string; client: string } {
+  return { actor: callerName(request.caller), client: describeClient(request) };
 }
 
 declare module 'fastify' {

@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 
 import { notFound, Refusal } from '../../lib/errors.ts';
@@ -10,7 +9,7 @@ import { locationOf } from '../../platform/http/location.ts';
 import { setPageHeaders, toLimits } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
 import { waitingClient } from '../../platform/http/waiting-client.ts';
-import { actorOf, SIGNED_IN, type SignedInUser } from '../access/index.ts';
+import { actorOf, SIGNED_IN, type ActingRequest, type SignedInUser } from '../access/index.ts';
 import { hashPassword, inTurn, requireStrongPassword, verifyPassword } from './password.ts';
 import * as schema from './schema.ts';
 import * as store from './store.ts';
@@ -215,7 +214,7 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
 /** Writes down what `tx` does to a user. */
 function tell(
   tx: Db,
-  request: Pick<FastifyRequest, 'caller' | 'headers'>,
+  request: ActingRequest,
   type: 'user.created' | 'user.updated' | 'user.deleted' | 'user.password_changed',
   username: string,
   after?: object,

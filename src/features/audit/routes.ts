@@ -1,30 +1,20 @@
-import Type from 'typebox';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import Type, { type Static } from 'typebox';
 
-import { Reply, timestamp } from '../../platform/http/harbor-body.ts';
-import { PageQuery, setPageHeaders, toLimits } from '../../platform/http/paging.ts';
+import { OPERATIONS } from '../../platform/events/index.ts';
+import { timestamp } from '../../platform/http/harbor-body.ts';
+import { ListQuery, setPageHeaders, toListOptions } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
-import { ROLE_IDS, roleAllows, SIGNED_IN, type Role } from '../access/index.ts';
-import { describeOperation, describeResource } from './describe.ts';
-import { listAuditRows, type AuditRow } from './store.ts';
+import { listAllowedProjectIds, SIGNED_IN } from '../access/index.ts';
+import * as schema from './schema.ts';
+import { countAuditRows, listAuditRows, type AuditRow, type AuditScope } from './store.ts';
 
-const ProjectParams = Type.Object({ project_name: Type.String() });
-const AuditReply = Reply({
-  id: Type.Integer(),
-  username: Type.String(),
-  resource: Type.String(),
-  resource_type: Type.String(),
-  operation: Type.String(),
-  operation_description: Type.String(),
-  operation_result: Type.Boolean(),
-  op_time: Type.String({ format: 'date-time' }),
-});
+/** `create_artifact` and so on, as Harbor names them. */
+const EVENT_TYPES = [
+  ...new Set(Object.values(OPERATIONS).map((name) => name.replace(' ', '_'))),
+].toSorted();
 
-/** Roles that may read a project's log. */
-const READERS = (Object.keys(ROLE_IDS) as Role[])
-  .filter((role) => roleAllows([role], false, 'log:list'))
-  .map((role) => ROLE_IDS[role]);
-
-/** Harbor's `/auditlog-exts` and `/projects/{p}/auditlog-exts`: the feed of events, newest first. */
+/** Harbor's audit log, `/auditlog-exts`, and the one it had before, `/audit-logs`: the feed of events. */
 export const auditRoutes: Routes = (app, { db }) => {
   app.get(
     '/auditlog-exts',
@@ -32,16 +22,15 @@ export const auditRoutes: Routes = (app, { db }) => {
       schema: {
         operationId: 'listAuditLogExts',
         tags: ['auditlog'],
-        querystring: PageQuery,
-        response: { 200: Type.Array(AuditReply) },
+        querystring: ListQuery,
+        response: { 200: Type.Array(schema.AuditReply) },
       },
       config: { access: SIGNED_IN },
     },
     async (request, reply) => {
-      const { id, isSysadmin } = request.caller.user!;
-      const scope = isSysadmin ? 'all' : { readerId: id, roleIds: READERS };
-      const { rows, total } = await listAuditRows(db, scope, toLimits(request.query));
-      setPageHeaders(request, reply, request.query, total);
+      const rows = await list(request, reply, request.query, {
+        scope: await readableProjects(request),
+      });
       return rows.map(toReply);
     },
   );
@@ -52,31 +41,108 @@ export const auditRoutes: Routes = (app, { db }) => {
       schema: {
         operationId: 'getLogExts',
         tags: ['project'],
-        params: ProjectParams,
-        querystring: PageQuery,
-        response: { 200: Type.Array(AuditReply) },
+        params: schema.ProjectParams,
+        querystring: ListQuery,
+        response: { 200: Type.Array(schema.AuditReply) },
       },
       config: { access: 'log:list', project: 'project_name' },
     },
     async (request, reply) => {
-      const scope = { projectId: request.standing!.id };
-      const { rows, total } = await listAuditRows(db, scope, toLimits(request.query));
-      setPageHeaders(request, reply, request.query, total);
+      const rows = await list(request, reply, request.query, { scope: [request.standing!.id] });
       return rows.map(toReply);
     },
   );
+
+  app.get(
+    '/audit-logs',
+    {
+      schema: {
+        operationId: 'listAuditLogs',
+        tags: ['auditlog'],
+        querystring: ListQuery,
+        response: { 200: Type.Array(schema.LegacyReply) },
+      },
+      config: { access: SIGNED_IN },
+    },
+    async (request, reply) => {
+      const scope = await readableProjects(request);
+      return (await list(request, reply, request.query, { scope, isLegacy: true })).map(
+        toLegacyReply,
+      );
+    },
+  );
+
+  app.get(
+    '/projects/:project_name/logs',
+    {
+      schema: {
+        operationId: 'getLogs',
+        tags: ['project'],
+        params: schema.ProjectParams,
+        querystring: ListQuery,
+        response: { 200: Type.Array(schema.LegacyReply) },
+      },
+      config: { access: 'log:list', project: 'project_name' },
+    },
+    async (request, reply) => {
+      const scope = [request.standing!.id];
+      return (await list(request, reply, request.query, { scope, isLegacy: true })).map(
+        toLegacyReply,
+      );
+    },
+  );
+
+  app.get(
+    '/auditlog-exts/events',
+    {
+      schema: {
+        operationId: 'listAuditLogEventTypes',
+        tags: ['auditlog'],
+        response: { 200: Type.Array(schema.EventTypeReply) },
+      },
+      config: { access: 'audit-log:list' },
+    },
+    () => EVENT_TYPES.map((event_type) => ({ event_type })),
+  );
+
+  const readableProjects = ({ caller }: FastifyRequest): Promise<AuditScope> =>
+    listAllowedProjectIds(db, caller, 'log:list');
+
+  async function list(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    query: Static<typeof ListQuery>,
+    which: { scope: AuditScope; isLegacy?: boolean },
+  ): Promise<AuditRow[]> {
+    const { conditions, ...page } = toListOptions(query);
+    const filter = { ...which, conditions };
+    const rows = await listAuditRows(db, filter, page);
+    setPageHeaders(request, reply, query, await countAuditRows(db, filter));
+    return rows;
+  }
 };
 
-function toReply(row: AuditRow) {
-  const operation = describeOperation(row);
-  const resource = describeResource(row);
+function toLegacyReply({ seq, actor, resource, resource_type, operation, occurred_at }: AuditRow) {
   return {
-    id: row.seq,
-    username: row.actor,
+    id: seq,
+    username: actor,
     resource,
-    ...operation,
-    operation_description: `${operation.operation} ${operation.resource_type}: ${resource}`,
-    operation_result: true,
-    op_time: timestamp(row.occurred_at),
+    resource_type,
+    operation,
+    op_time: timestamp(occurred_at),
+  };
+}
+
+function toReply(row: AuditRow) {
+  const { operation, resource_type, resource, result, address, client, before, after } = row;
+  return {
+    ...toLegacyReply(row),
+    operation_description: `${operation} ${resource_type}: ${resource}`,
+    operation_result: result === null,
+    ...(result === null ? {} : { result_code: result }),
+    address,
+    client,
+    ...(before === null ? {} : { before }),
+    ...(after === null ? {} : { after }),
   };
 }

@@ -1,39 +1,140 @@
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 
+import { Refusal } from '../../lib/errors.ts';
 import type { Db } from '../../platform/db/connect.ts';
-import type { EventType } from '../../platform/events/index.ts';
+import { isStatementTimeout } from '../../platform/db/errors.ts';
+import {
+  booleanColumn,
+  integerColumn,
+  meets,
+  orderBy,
+  textColumn,
+  timeColumn,
+  type ListColumn,
+  type ListFields,
+} from '../../platform/db/list.ts';
+import type { ListOptions } from '../../platform/http/paging.ts';
 
 export interface AuditRow {
   seq: number;
-  type: EventType;
-  subject: Record<string, string>;
-  before: Record<string, unknown> | null;
+  project_id: number | null;
   actor: string;
+  operation: string;
+  resource_type: string;
+  resource: string;
+  /** The code of a refusal. */
+  result: string | null;
+  address: string;
+  client: string;
+  before: unknown;
+  after: unknown;
   occurred_at: Date;
 }
 
-/** The newest events first: those of one project, of the projects whose log a user may read, or all. */
+/** The projects whose events are asked for. */
+export type AuditScope = number[] | 'all';
+
+const COLUMNS = sql`seq, project_id, actor, operation, resource_type, resource, result, address, client, before,
+  after, occurred_at`;
+const full = (column: ListColumn): ListColumn => ({ ...column, isFull: true });
+const FIELDS: ListFields = {
+  id: full(integerColumn('seq')),
+  username: full(textColumn('actor')),
+  operation: full(textColumn('operation')),
+  resourcetype: full(textColumn('resource_type')),
+  resource: full(textColumn('resource')),
+  optime: full(timeColumn('occurred_at')),
+  operationresult: { ...booleanColumn('result'), column: sql`(result is null)` },
+  resultcode: textColumn('result'),
+  address: full(textColumn('address')),
+  client: full(textColumn('client')),
+};
+
+/** Harbor's first audit log knows these alone, and nothing that was refused. */
+const LEGACY = sql<boolean>`(result is null and operation in ('create', 'delete', 'pull')
+  and resource_type in ('artifact', 'tag', 'repository', 'project', 'robot'))`;
+
+export interface AuditFilter {
+  scope: AuditScope;
+  conditions: ListOptions['conditions'];
+  isLegacy?: boolean;
+}
+
+function toWhere({ scope, conditions, isLegacy = false }: AuditFilter): RawBuilder<boolean> {
+  const inScope = scope === 'all' ? sql`true` : sql`project_id = any (${scope}::bigint[])`;
+  const legacy = isLegacy ? LEGACY : sql`true`;
+  return sql`(${inScope} and ${legacy} and ${meets(FIELDS, conditions)})`;
+}
+
+/** Far more than anybody waits for. */
+const PAGE_TIMEOUT_MS = 10_000;
+
+/** One page, the newest first unless `sort` says otherwise. */
 export async function listAuditRows(
   db: Db,
-  scope: { projectId: number } | { readerId: number; roleIds: number[] } | 'all',
-  { limit, offset }: { limit: number; offset: number },
-): Promise<{ rows: AuditRow[]; total: number }> {
-  const isInScope =
-    scope === 'all'
-      ? sql`true`
-      : 'projectId' in scope
-        ? sql`project_id = ${scope.projectId}`
-        : sql`project_id in (select project_id from project_role
-            where user_id = ${scope.readerId} and role_id = any (${scope.roleIds}::int[]))`;
-  const { rows } = await sql<AuditRow>`
-    select seq, type, subject, before, actor, occurred_at from event where ${isInScope}
-    order by seq desc limit ${limit} offset ${offset}`.execute(db);
-  // The feed has no gap, so all of it need not be counted.
-  const count =
-    scope === 'all'
-      ? sql`coalesce(max(seq) - min(seq) + 1, 0)`
-      : sql`count(*) filter (where ${isInScope})`;
-  const counted = await sql<{ total: number }>`
-    select ${count} as total from event where ${isInScope}`.execute(db);
-  return { rows, total: counted.rows[0]!.total };
+  filter: AuditFilter,
+  { sort, limit, offset }: Pick<ListOptions, 'sort' | 'limit' | 'offset'>,
+): Promise<AuditRow[]> {
+  // In the direction of the first key, so that an index has the rows in this order.
+  const isDescending = sort[0]?.isDescending ?? true;
+  const last = isDescending ? sql`occurred_at desc, seq desc` : sql`occurred_at, seq`;
+  try {
+    return await within(db, PAGE_TIMEOUT_MS, async (tx) => {
+      const { rows } = await sql<AuditRow>`
+        select ${COLUMNS} from event where ${toWhere(filter)}
+        order by ${orderBy(FIELDS, sort, last)} limit ${limit} offset ${offset}`.execute(tx);
+      return rows;
+    });
+  } catch (cause) {
+    if (!isStatementTimeout(cause)) throw cause;
+    throw new Refusal(
+      'BAD_REQUEST',
+      'bad request: this takes too long; narrow it with op_time=[FROM~TO], a project, or whole names',
+      { cause },
+    );
+  }
+}
+
+/** Counted exactly up to this, and for no longer than this. */
+const MOST_COUNTED = 10_000;
+const COUNT_TIMEOUT_MS = 1000;
+
+/** How many entries there are: exactly while they are few or the whole feed is asked for, else as PostgreSQL estimates. */
+export async function countAuditRows(db: Db, filter: AuditFilter): Promise<number> {
+  const { scope, conditions, isLegacy = false } = filter;
+  if (scope === 'all' && conditions.length === 0 && !isLegacy) return countFeed(db);
+  const where = toWhere(filter);
+  const counted = await countExactly(db, where);
+  if (counted !== undefined && counted <= MOST_COUNTED) return counted;
+  const { rows } = await sql<{ 'QUERY PLAN': [{ Plan: { 'Plan Rows': number } }] }>`
+    explain (format json) select from event where ${where}`.execute(db);
+  return Math.max(rows[0]!['QUERY PLAN'][0].Plan['Plan Rows'], counted ?? 0);
+}
+
+/** The feed has no gap. */
+async function countFeed(db: Db): Promise<number> {
+  const { rows } = await sql<{ total: number }>`
+    select coalesce(max(seq) - min(seq) + 1, 0) as total from event`.execute(db);
+  return rows[0]!.total;
+}
+
+/** One more than `MOST_COUNTED` when there are more; undefined when counting takes too long. */
+async function countExactly(db: Db, where: RawBuilder<boolean>): Promise<number | undefined> {
+  try {
+    return await within(db, COUNT_TIMEOUT_MS, async (tx) => {
+      const { rows } = await sql<{ count: number }>`select count(*) as count
+        from (select from event where ${where} limit ${MOST_COUNTED + 1}) few`.execute(tx);
+      return rows[0]!.count;
+    });
+  } catch (cause) {
+    if (!isStatementTimeout(cause)) throw cause;
+    return undefined;
+  }
+}
+
+function within<T>(db: Db, ms: number, work: (tx: Db) => Promise<T>): Promise<T> {
+  return db.transaction().execute(async (tx) => {
+    await sql`set local statement_timeout = ${sql.lit(ms)}`.execute(tx);
+    return work(tx);
+  });
 }

@@ -10,7 +10,7 @@ import { inTransaction } from '../../platform/db/transaction.ts';
 import { emit } from '../../platform/events/index.ts';
 import type { Routes } from '../../platform/http/routes.ts';
 import * as access from '../access/index.ts';
-import { actorOf } from '../access/index.ts';
+import { actorOf, type ActingRequest } from '../access/index.ts';
 import { getEntity } from './get-entity.ts';
 import * as schema from './schema.ts';
 
@@ -133,7 +133,7 @@ export const memberRoutes: Routes = (app, { db }) => {
 
   /** Does `work` to the member in the path, and writes it down. */
   async function changeMember(
-    request: Pick<FastifyRequest, 'standing' | 'caller' | 'headers'>,
+    request: ActingRequest & Pick<FastifyRequest, 'standing'>,
     { mid, type, after }: MemberChange,
     work: (tx: Db, member: access.Member) => Promise<boolean>,
   ): Promise<void> {

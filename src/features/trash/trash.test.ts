@@ -15,6 +15,7 @@ import {
   pushImage,
   putManifest,
 } from '../../../test/harness/registry.ts';
+import { dispatching } from '../../platform/events/index.ts';
 
 const TRASH = '/api/v2.0/trash';
 const PROJECTS = '/api/v2.0/projects';
@@ -333,7 +334,7 @@ test('the audit log tells who restored what and who gave it up', async (t) => {
   await removeRepository();
   must(await admin.delete(`${TRASH}/${(await find(APP)).id}`), 202);
 
-  await sql`select dispatch_events(100)`.execute(platform.db);
+  await dispatching.run(platform, new AbortController().signal);
   const log = (await admin.get('/api/v2.0/auditlog-exts')).json();
 
   assert.deepEqual(

@@ -18,6 +18,9 @@ export const isForeignKeyViolation = (error: unknown, constraint?: string) =>
 /** Whether a text of the request holds NUL, the one character that PostgreSQL can't keep. */
 export const isUnstorableText = (error: unknown) => hasCode(error, '22021');
 
+/** The statement took longer than it may. */
+export const isStatementTimeout = (error: unknown) => hasCode(error, '57014');
+
 /** The database has not been migrated. */
 export const isUndefinedTable = (error: unknown) => hasCode(error, '42P01');
 

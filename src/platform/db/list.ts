@@ -9,6 +9,8 @@ type SqlCondition = RawBuilder<boolean>;
 export interface ListColumn {
   column: RawBuilder<unknown>;
   type: 'text' | 'integer' | 'boolean' | 'time';
+  /** It is never null, so an index can be read backwards for it. */
+  isFull?: true;
 }
 
 /**
@@ -53,7 +55,10 @@ export function orderBy(
   const keys = sort.flatMap(({ key, isDescending }) => {
     const field = Object.hasOwn(fields, key) ? fields[key] : undefined;
     if (field === undefined || typeof field === 'function') return [];
-    return [isDescending ? sql`${field.column} desc nulls last` : sql`${field.column}`];
+    if (!isDescending) return [field.column];
+    return [
+      field.isFull === true ? sql`${field.column} desc` : sql`${field.column} desc nulls last`,
+    ];
   });
   return sql.join([...keys, last]);
 }

@@ -56,12 +56,17 @@ export interface Deletion {
 
 export interface Event {
   actor: string;
+  address: Generated<string>;
   after: unknown | null;
   before: unknown | null;
   client: string;
   occurred_at: Date;
+  operation: string;
   project_id: number | null;
   recorded_at: Date;
+  resource: string;
+  resource_type: string;
+  result: string | null;
   seq: number;
   subject: unknown;
   type: string;
@@ -80,6 +85,7 @@ export interface EventOutbox {
   id: Generated<number>;
   occurred_at: Generated<Date>;
   project_id: number | null;
+  result: string | null;
   subject: unknown;
   type: string;
 }

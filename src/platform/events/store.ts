@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 
 import type { Db } from '../db/connect.ts';
-import type { EventType } from './types.ts';
+import { OPERATIONS, type EventType } from './types.ts';
 
 export interface NewEvent {
   type: EventType;
@@ -10,7 +10,7 @@ export interface NewEvent {
   subject: Record<string, string | number>;
   before?: object | undefined;
   after?: object | undefined;
-  /** Who did it, and with what: the user agent. */
+  /** Who did it; from where and with what: the address, a blank, the user agent. */
   actor: string;
   client: string;
 }
@@ -28,7 +28,7 @@ export async function emit(tx: Db, event: NewEvent): Promise<void> {
 export async function dispatchEvents(db: Db, limit: number): Promise<number> {
   const { rows } = await sql<{
     count: number;
-  }>`select dispatch_events(${limit}) as count`.execute(db);
+  }>`select dispatch_events(${limit}, ${JSON.stringify(OPERATIONS)}::jsonb) as count`.execute(db);
   return rows[0]!.count;
 }
 
