@@ -37,6 +37,7 @@ export const clients: readonly Client[] = [
   debian('buildah', 'buildah', true),
   debian('containerd', 'containerd', true),
   debian('ctr', 'containerd', true),
+  { ...debian('docker-compose', 'docker-compose', true), set: 'full' },
   go('crane', 'quick', 'github.com/google/go-containerregistry/cmd/crane', 'v0.22.1'),
   go('regctl', 'quick', 'github.com/regclient/regclient/cmd/regctl', 'v0.11.7'),
   { name: 'oras', set: 'quick', source: { kind: 'python', package: 'oras', version: '0.2.43' } },

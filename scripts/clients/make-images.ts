@@ -14,10 +14,11 @@ export const debianName = 'localhost/roadstead-test/debian:1';
 /** A small image for two platforms: `list` is its index, `amd64` and `arm64` are its parts. */
 export const smallLayout = join(imageFolder, 'small.oci');
 
-const rootFileSystem = join(imageFolder, 'debian.root.tar');
+/** Of a small Debian with what Node needs beyond it: a base for the image of Roadstead. */
+export const rootFileSystem = join(imageFolder, 'debian-for-node.root.tar');
 
 export const imagesAreMade = (): boolean =>
-  [debianArchive, debianLayout, smallLayout].every((path) => existsSync(path));
+  [rootFileSystem, debianArchive, debianLayout, smallLayout].every((path) => existsSync(path));
 
 /** Makes what is not there yet. Each result appears under its name only when it is whole. */
 export function makeImages(): void {
@@ -40,7 +41,14 @@ function makeRootFileSystem(work: string): void {
   const { uri, codename } = debianSource();
   console.log(`making a root file system of Debian ${codename} …`);
   const folder = join(work, 'debian');
-  run('debootstrap', '--variant=minbase', codename, folder, ...(uri === '' ? [] : [uri]));
+  run(
+    'debootstrap',
+    '--variant=minbase',
+    '--include=libatomic1',
+    codename,
+    folder,
+    ...(uri === '' ? [] : [uri]),
+  );
   const downloads = ['./var/cache/apt/archives/*.deb', './var/lib/apt/lists/*'];
   const excluded = downloads.map((path) => `--exclude=${path}`);
   run('tar', '-C', folder, '--one-file-system', ...excluded, '-cf', `${work}/root.tar`, '.');
