@@ -17,6 +17,7 @@ import { MANIFEST_TYPE } from './world.ts';
 
 const BASE_LAYERS = 5;
 const MANIFEST_BYTES = 1000;
+const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json';
 const LEAST_COMMITS = 2000;
 
 const { values } = parseArgs({
@@ -32,7 +33,8 @@ const seconds = Number(values.seconds);
 
 const PUSH = `
   select missing_blobs, project_gone from push_manifest(
-    $1, $2, $3, 'image', '${MANIFEST_TYPE}', null, null, '{}'::jsonb, $4, $5::bytea[], '{}'::bytea[], false,
+    $1, $2, $3, 'image', '${MANIFEST_TYPE}', '${CONFIG_TYPE}', '${CONFIG_TYPE}', null, null, null,
+    '{}'::jsonb, $4, $5::bytea[], '{}'::bytea[], false,
     '{}'::bytea[], '{}'::jsonb[], $6::text[], 'bench', 'bench')`;
 
 const newDigest = () => Buffer.concat([Buffer.of(1), randomBytes(32)]);

@@ -1,3 +1,4 @@
+import { repositoryCounting } from '../features/artifacts/index.ts';
 import { garbageCollection } from '../features/garbage-collection/index.ts';
 import { quotaWarnings } from '../features/quotas/index.ts';
 import { trashPurge } from '../features/trash/index.ts';
@@ -7,6 +8,7 @@ import type { PeriodicJob } from '../platform/jobs/periodic.ts';
 /** What every node does by itself. */
 export const periodicJobs: readonly PeriodicJob[] = [
   dispatching,
+  repositoryCounting,
   garbageCollection,
   trashPurge,
   quotaWarnings,

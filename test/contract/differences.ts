@@ -85,13 +85,6 @@ export const DIFFERENCES: Record<string, Record<string, string>> = {
     'body.registry_id is missing': 'not built yet',
     'body.storage_limit is missing': 'not built yet',
   },
-  'GET /projects/{project_name}/repositories': {
-    'query.q is missing': 'not built yet',
-    'query.sort is missing': 'not built yet',
-    'reply[].description is missing': 'not built yet',
-    'reply[].pull_count is missing': 'not built yet',
-    'reply[].update_time is missing': 'not built yet',
-  },
   'GET /users': {
     'query.sort is missing': 'not built yet',
     'reply[].oidc_user_meta is missing': 'not built yet',

@@ -26,11 +26,6 @@ const BY_TAG = {
     'PUT /projects/{project_name_or_id}/metadatas/{meta_name}',
     'DELETE /projects/{project_name_or_id}/metadatas/{meta_name}',
   ],
-  repository: [
-    'GET /repositories',
-    'GET /projects/{project_name}/repositories/{repository_name}',
-    'PUT /projects/{project_name}/repositories/{repository_name}',
-  ],
   artifact: [
     'GET /projects/{project_name}/repositories/{repository_name}/artifacts',
     'POST /projects/{project_name}/repositories/{repository_name}/artifacts',

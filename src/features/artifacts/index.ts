@@ -22,7 +22,8 @@ export {
   listRepositoryNames,
   renameRepositories,
 } from './store/repositories.ts';
-export { repositoryRoutes } from './routes.ts';
+export { repositoryCounting } from './jobs.ts';
+export { repositoryRoutes } from './repository-routes.ts';
 export {
   listPurgeable,
   purgeManifests,

@@ -101,18 +101,24 @@ export interface Label {
 }
 
 export interface LiveManifest {
+  accessory_of: Buffer | null;
+  accessory_type: string | null;
   annotations: Generated<unknown>;
   artifact_type: string | null;
+  config_media_type: string | null;
+  content_bytes: Generated<number>;
   damaged_at: Date | null;
   digest: Buffer;
   id: Generated<number>;
   kind: string;
   media_type: string;
   project_id: number;
+  pulled_at: Date | null;
   pushed_at: Generated<Date>;
   repository_id: number;
   size_bytes: number;
   subject_digest: Buffer | null;
+  type: Generated<string>;
 }
 
 export interface LiveProject {
@@ -126,24 +132,33 @@ export interface LiveProject {
 }
 
 export interface LiveRepository {
+  artifact_count: Generated<number>;
   created_at: Generated<Date>;
+  description: Generated<string>;
   first_pushed_at: Date | null;
   id: Generated<number>;
   name: string;
   project_id: number;
+  pull_count: Generated<number>;
+  updated_at: Generated<Date>;
 }
 
 export interface LiveTag {
   id: Generated<number>;
   manifest_id: number;
   name: string;
+  pulled_at: Date | null;
   pushed_at: Generated<Date>;
   repository_id: number;
 }
 
 export interface Manifest {
+  accessory_of: Buffer | null;
+  accessory_type: string | null;
   annotations: Generated<unknown>;
   artifact_type: string | null;
+  config_media_type: string | null;
+  content_bytes: Generated<number>;
   damaged_at: Date | null;
   deleted_at: Date | null;
   deletion_id: string | null;
@@ -152,10 +167,12 @@ export interface Manifest {
   kind: string;
   media_type: string;
   project_id: number;
+  pulled_at: Date | null;
   pushed_at: Generated<Date>;
   repository_id: number;
   size_bytes: number;
   subject_digest: Buffer | null;
+  type: Generated<string>;
 }
 
 export interface ManifestBlob {
@@ -247,13 +264,17 @@ export interface RegistryIdentity {
 }
 
 export interface Repository {
+  artifact_count: Generated<number>;
   created_at: Generated<Date>;
   deleted_at: Date | null;
   deletion_id: string | null;
+  description: Generated<string>;
   first_pushed_at: Date | null;
   id: Generated<number>;
   name: string;
   project_id: number;
+  pull_count: Generated<number>;
+  updated_at: Generated<Date>;
 }
 
 export interface RepositoryBlob {
@@ -261,6 +282,11 @@ export interface RepositoryBlob {
   is_served: Generated<boolean>;
   repository_id: number;
   touched_at: Generated<Date>;
+}
+
+export interface RepositoryChange {
+  changed_at: Generated<Date>;
+  repository_id: number;
 }
 
 export interface SecretCheck {
@@ -296,6 +322,7 @@ export interface Tag {
   id: Generated<number>;
   manifest_id: number;
   name: string;
+  pulled_at: Date | null;
   pushed_at: Generated<Date>;
   repository_id: number;
 }
@@ -309,6 +336,27 @@ export interface TagHistory {
   name: string;
   previous_digest: Buffer | null;
   repository_id: number;
+}
+
+export interface TopLevelManifest {
+  accessory_of: Buffer | null;
+  accessory_type: string | null;
+  annotations: unknown | null;
+  artifact_type: string | null;
+  config_media_type: string | null;
+  content_bytes: number | null;
+  damaged_at: Date | null;
+  digest: Buffer | null;
+  id: number | null;
+  kind: string | null;
+  media_type: string | null;
+  project_id: number | null;
+  pulled_at: Date | null;
+  pushed_at: Date | null;
+  repository_id: number | null;
+  size_bytes: number | null;
+  subject_digest: Buffer | null;
+  type: string | null;
 }
 
 export interface UnfinishedRestore {
@@ -394,12 +442,14 @@ export interface DB {
   registry_identity: RegistryIdentity;
   repository: Repository;
   repository_blob: RepositoryBlob;
+  repository_change: RepositoryChange;
   secret_check: SecretCheck;
   setting: Setting;
   sign_in_failure: SignInFailure;
   signing_key: SigningKey;
   tag: Tag;
   tag_history: TagHistory;
+  top_level_manifest: TopLevelManifest;
   unfinished_restore: UnfinishedRestore;
   unrestored_blob: UnrestoredBlob;
   upload: Upload;

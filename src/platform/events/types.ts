@@ -10,6 +10,7 @@ export const OPERATIONS = {
   'tag.deleted': 'delete tag',
   'tag.restored': 'create tag',
   'tag.purged': 'delete tag',
+  'repository.updated': 'update repository',
   'repository.deleted': 'delete repository',
   'repository.restored': 'create repository',
   'repository.purged': 'delete repository',

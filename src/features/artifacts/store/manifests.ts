@@ -10,8 +10,10 @@ import { isForeignKeyViolation } from '../../../platform/db/errors.ts';
 import { emit } from '../../../platform/events/index.ts';
 import { inTransaction, retryConflicts } from '../../../platform/db/transaction.ts';
 import type { RepositoryKey } from '../../access/index.ts';
+import { findAccessory, findConfigMediaType } from '../classify.ts';
 import { recordDeletion } from './record-deletion.ts';
 import { lockRepository } from './repositories.ts';
+import { markRepositoryChanged } from './repository-overview.ts';
 
 export interface NewManifest {
   repository: RepositoryKey;
@@ -34,13 +36,16 @@ export interface NewManifest {
 export async function storeManifest(db: Db, push: NewManifest): Promise<void> {
   const { manifest, repository } = push;
   const required = [...new Set(manifest.requiredBlobs.map(({ digest }) => digest))];
-  const optional = manifest.layers.map(({ digest }) => digest);
+  const layers = new Set(manifest.layers.map(({ digest }) => digest));
+  const optional = [...layers.difference(new Set(required))];
   const children = manifest.children.map(({ digest }) => digestToBytes(digest));
   const subject = manifest.subject === undefined ? null : digestToBytes(manifest.subject.digest);
+  const accessory = findAccessory(manifest, push.tags);
   const statement = sql<{ missing_blobs: Buffer[] | null; project_gone: boolean }>`
     select missing_blobs, project_gone from push_manifest(
       ${repository.projectId}, ${repository.name}, ${digestToBytes(push.digest)}, ${manifest.kind},
-      ${manifest.mediaType}, ${manifest.artifactType ?? null}, ${subject},
+      ${manifest.mediaType}, ${manifest.artifactType ?? null}, ${findConfigMediaType(manifest)}, ${subject},
+      ${accessory?.type ?? null}, ${accessory === undefined ? null : digestToBytes(accessory.of)},
       ${JSON.stringify(manifest.annotations)}::jsonb, ${push.bytes}, ${required.map(digestToBytes)}::bytea[],
       ${optional.map(digestToBytes)}::bytea[], ${push.allowMissingBlobs}, ${children}::bytea[], ${manifest.children.map(describe)}::jsonb[],
       ${push.tags}::text[], ${push.actor}, ${push.client})`;
@@ -103,6 +108,7 @@ export async function deleteManifest(
       select repository_id, name, null, ${digestToBytes(digest)}::bytea, ${actor}, ${client} from gone
       returning name`.execute(tx);
     await tx.updateTable('manifest').set(deletion).where('id', '=', found.id).execute();
+    await markRepositoryChanged(tx, repositoryId);
     await recordDeletion(tx, {
       id: deletion.deletion_id,
       kind: 'artifact',
@@ -163,7 +169,8 @@ export async function listReferrers(
     ), found as (
       (select m.id, m.size_bytes, m.artifact_type, null::jsonb as descriptor
       from repository r
-      join live_manifest m on m.repository_id = r.id and m.subject_digest = ${digestToBytes(subject)}
+      join live_manifest m on m.repository_id = r.id and m.accessory_of = ${digestToBytes(subject)}
+        and m.subject_digest is not null
       where m.id > ${afterId} and ${isWanted(sql`m.artifact_type`)}
       order by m.id limit ${limit + 1})
       union all

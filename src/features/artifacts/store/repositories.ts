@@ -106,41 +106,6 @@ export async function listRepositoryNames(
   return rows.map((row) => row.name);
 }
 
-export interface RepositoryOverview {
-  id: number;
-  project_id: number;
-  name: string;
-  created_at: Date;
-  artifact_count: number;
-}
-
-export async function listRepositories(
-  db: Db,
-  projectId: number,
-  { limit, offset }: { limit: number; offset: number },
-): Promise<{ repositories: RepositoryOverview[]; total: number }> {
-  const query = db
-    .selectFrom('repository as r') // the caller has asked for the project: joining it took most of the time
-    .where('r.project_id', '=', projectId)
-    .where('r.deleted_at', 'is', null)
-    .where('r.first_pushed_at', 'is not', null);
-  const repositories = await query
-    .select(['r.id', 'r.project_id', 'r.name', 'r.created_at'])
-    .select(
-      sql<number>`(select count(*) from live_manifest m where m.repository_id = r.id)`.as(
-        'artifact_count',
-      ),
-    )
-    .orderBy('r.name')
-    .limit(limit)
-    .offset(offset)
-    .execute();
-  const { total } = await query
-    .select(({ fn }) => fn.countAll<number>().as('total'))
-    .executeTakeFirstOrThrow();
-  return { repositories, total };
-}
-
 /** Puts a repository with all that is in it into the trash. False: it is not there. */
 export async function deleteRepository(
   db: Db,

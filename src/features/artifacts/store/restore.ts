@@ -5,6 +5,7 @@ import type { Db } from '../../../platform/db/connect.ts';
 import { isUniqueViolation } from '../../../platform/db/errors.ts';
 import { recordDeletion } from './record-deletion.ts';
 import { purgeManifests } from './purge.ts';
+import { markRepositoryChanged } from './repository-overview.ts';
 
 /** What comes back, and who brings it, for the history of the tags. */
 export interface Restoration {
@@ -185,9 +186,10 @@ async function leaveTag(
 /** Without `manifestId` each tag points to the manifest it pointed to. */
 async function restoreTags(
   tx: Db,
-  { deletionId, actor, client }: Restoration,
+  { deletionId, repositoryId, actor, client }: Restoration,
   manifestId: number | null = null,
 ): Promise<void> {
+  await markRepositoryChanged(tx, repositoryId);
   await sql`
     with back as (
       update tag set deleted_at = null, deletion_id = null, manifest_id = coalesce(${manifestId}, manifest_id)

@@ -9,6 +9,7 @@ import { inTransaction } from '../../../platform/db/transaction.ts';
 import type { RepositoryKey } from '../../access/index.ts';
 import { recordDeletion } from './record-deletion.ts';
 import { lockRepository } from './repositories.ts';
+import { markRepositoryChanged } from './repository-overview.ts';
 
 /** Names in byte order, those behind `last`; undefined when there is no such repository. */
 export async function listTagNames(
@@ -54,6 +55,7 @@ export async function deleteTag(
     const [gone] = rows;
     if (gone === undefined) return false;
     const { projectId } = repository;
+    await markRepositoryChanged(tx, repositoryId);
     await recordDeletion(tx, {
       id,
       kind: 'tag',
