@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 
 import type { Secret } from '../lib/secret.ts';
 
@@ -13,10 +13,14 @@ export interface SecretBox {
   seal(plain: Uint8Array, purpose: string): Buffer;
   /** Throws a `WrongKeyError` when the bytes were sealed with another key or for another purpose. */
   open(sealed: Uint8Array, purpose: string): Buffer;
+  /** What only a holder of our key can make of the bytes. */
+  mac(bytes: Uint8Array, purpose: string): Buffer;
 }
 
 export function createSecretBox(key: Secret): SecretBox {
-  const keyBytes = Buffer.from(hkdfSync('sha256', key.reveal(), '', 'roadstead secrets', 32));
+  const derive = (use: string) => Buffer.from(hkdfSync('sha256', key.reveal(), '', use, 32));
+  const keyBytes = derive('roadstead secrets');
+  const macKey = derive('roadstead macs');
   return {
     seal(plain, purpose) {
       const nonce = randomBytes(NONCE_BYTES);
@@ -40,5 +44,7 @@ export function createSecretBox(key: Secret): SecretBox {
         );
       }
     },
+    mac: (bytes, purpose) =>
+      createHmac('sha256', macKey).update(purpose).update('\0').update(bytes).digest(),
   };
 }

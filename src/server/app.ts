@@ -10,6 +10,7 @@ import Fastify, {
   type FastifyServerOptions,
 } from 'fastify';
 
+import { createForgeryCheck } from '../features/accounts/index.ts';
 import { findSettings, tokenLifetimeSeconds } from '../features/settings/index.ts';
 import {
   createBearerTokens,
@@ -73,15 +74,18 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
       tokenLifetimeSeconds(await findSettings(platform.lookups), config),
     findOwner: createTokenOwners(platform.lookups),
   });
+  const forgeryCheck = createForgeryCheck(platform);
   const { rateLimits } = options;
   app.addHook('onRequest', async (request, reply) => {
     rateLimits?.admitAddress(request, reply);
+    forgeryCheck.readToken(request, reply);
     request.caller = await authenticate(platform, tokens, request);
     rateLimits?.admitUser(request);
     if (request.is404) throw notFound('path', quote(request.originalUrl.split('?')[0]!));
     await requireWritable(platform.lookups, request);
     await authorize(platform.lookups, request);
   });
+  app.addHook('preParsing', async (request) => forgeryCheck.requireOwn(request));
 
   await app.register(fastifySwagger, {
     openapi: { openapi: '3.1.0', info: { title: 'Roadstead', version: '2.0' } },

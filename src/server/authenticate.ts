@@ -1,13 +1,16 @@
 import type { FastifyRequest } from 'fastify';
 
 import { ANONYMOUS, type Caller } from '../features/access/index.ts';
-import { signIn } from '../features/accounts/index.ts';
+import { findSessionUser, signIn } from '../features/accounts/index.ts';
 import type { BearerTokens } from '../features/tokens/index.ts';
 import { Refusal } from '../lib/errors.ts';
 import { waitingClient } from '../platform/http/waiting-client.ts';
 import type { Platform } from '../platform/index.ts';
 
-/** Who sends this request, from its Authorization header. Wrong credentials are a 401, never "anonymous". */
+/**
+ * Who sends this request, from its Authorization header, or else the cookie of a session. Wrong credentials are a
+ * 401, never "anonymous"; a session that is over is nobody's, as a browser can't help sending its cookie.
+ */
 export async function authenticate(
   platform: Platform,
   tokens: BearerTokens,
@@ -16,7 +19,11 @@ export async function authenticate(
   request.caller = ANONYMOUS; // as whom a refused request is logged
   const header = request.headers.authorization;
   const { ownCredentials } = request.routeOptions.config;
-  if (header === undefined || ownCredentials === true) return ANONYMOUS;
+  if (ownCredentials === true) return ANONYMOUS;
+  if (header === undefined) {
+    const user = await findSessionUser(platform, request);
+    return user === undefined ? ANONYMOUS : { user };
+  }
   const [, scheme, credentials] = /^([A-Za-z]+) +(\S+) *$/.exec(header) ?? [];
   switch (scheme?.toLowerCase()) {
     case 'basic':

@@ -2,14 +2,7 @@ import type { FastifyRequest } from 'fastify';
 
 import type { MissingAccess } from '../features/access/index.ts';
 import { SERVICE } from '../features/tokens/index.ts';
-
-/** The URL that clients know us by: configured, or as this request came in. */
-function baseUrl(request: FastifyRequest, externalUrl: string | undefined): string {
-  if (externalUrl !== undefined) return externalUrl.replace(/\/$/, '');
-  // A Host that could end the quoted realm is not repeated.
-  const host = /^[\w.:[\]-]+$/.test(request.host) ? request.host : 'localhost';
-  return `${request.protocol === 'https' ? 'https' : 'http'}://${host}`;
-}
+import { baseUrlOf } from '../platform/http/base-url.ts';
 
 /** Where to get a token, and for what: RFC 6750 §3 and the Docker token specification. */
 export function challenge(
@@ -19,7 +12,7 @@ export function challenge(
 ): string {
   const scopes = listScopes(missing);
   const parameters = [
-    `realm="${baseUrl(request, externalUrl)}/service/token"`,
+    `realm="${baseUrlOf(request, externalUrl)}/service/token"`,
     `service="${SERVICE}"`,
     ...(scopes.length === 0 ? [] : [`scope="${scopes.join(' ')}"`]),
   ];

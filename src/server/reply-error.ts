@@ -116,9 +116,10 @@ function wayIn(
   { detail }: Refusal,
   externalUrl: string | undefined,
 ): string {
-  return isRegistry(request)
-    ? challenge(request, detail ?? wantedAccess(request), externalUrl)
-    : 'Basic realm="roadstead"';
+  if (isRegistry(request)) return challenge(request, detail ?? wantedAccess(request), externalUrl);
+  // A browser would ask for a password in a window of its own, over the page whose script sent this.
+  const isScript = request.headers['sec-fetch-dest'] === 'empty';
+  return `${isScript ? 'Cookie' : 'Basic'} realm="roadstead"`;
 }
 
 /** The process, or the machine, may open no more (`ulimit -n`): each connection is one, and each blob on its way. */

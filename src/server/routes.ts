@@ -1,7 +1,12 @@
 import { permissionRoutes } from '../features/access/index.ts';
 import { repositoryRoutes } from '../features/artifacts/index.ts';
 import { auditRoutes } from '../features/audit/index.ts';
-import { userGroupRoutes, userRoutes } from '../features/accounts/index.ts';
+import {
+  sessionRoutes,
+  signInRoutes,
+  userGroupRoutes,
+  userRoutes,
+} from '../features/accounts/index.ts';
 import { distributionRoutes } from '../features/distribution/index.ts';
 import { labelRoutes } from '../features/labels/index.ts';
 import { memberRoutes, projectRoutes } from '../features/projects/index.ts';
@@ -17,6 +22,7 @@ export const apiRoutes: Routes[] = [
   permissionRoutes,
   settingRoutes,
   userRoutes,
+  sessionRoutes,
   userGroupRoutes,
   projectRoutes,
   memberRoutes,
@@ -28,4 +34,4 @@ export const apiRoutes: Routes[] = [
 ];
 
 /** Routes with paths of their own. */
-export const rootRoutes: Routes[] = [distributionRoutes];
+export const rootRoutes: Routes[] = [distributionRoutes, signInRoutes];

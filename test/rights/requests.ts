@@ -9,7 +9,8 @@ export type Somewhere = Project | 'nowhere';
 export interface Request {
   params?: Record<string, string>;
   query?: string;
-  body?: object;
+  body?: object | string;
+  headers?: Record<string, string>;
 }
 
 /** The user that `makeCallers` makes first. */
@@ -26,6 +27,8 @@ const REQUESTS: Record<string, Request | ((app: TestApp) => Promise<Request>)> =
   'GET /api/v2.0/labels/:label_id #global': (app) => makeLabel(app, { scope: 'g' }),
   'PUT /api/v2.0/labels/:label_id #global': (app) => makeLabel(app, { scope: 'g' }),
   'DELETE /api/v2.0/labels/:label_id #global': (app) => makeLabel(app, { scope: 'g' }),
+  'POST /c/login': (app) => makeForm(app, `principal=outsider&password=${PASSWORD}`),
+  'POST /c/userExists': (app) => makeForm(app, 'target=username&value=outsider'),
   'GET /api/v2.0/users/search': { query: 'username=a' },
   'HEAD /api/v2.0/projects': { query: 'project_name=library' },
   'POST /api/v2.0/projects': { body: { project_name: 'library' } },
@@ -48,6 +51,19 @@ const REQUESTS_IN_PROJECTS: Record<string, (app: TestApp, project: Somewhere) =>
     'POST /api/v2.0/trash/:deletion_id/restore': deleteTag,
     'DELETE /api/v2.0/trash/:deletion_id': deleteTag,
   };
+
+/** A form, with the token that a browser gets before it sends one. */
+async function makeForm({ app }: TestApp, body: string): Promise<Request> {
+  const { headers } = await app.inject('/c/login');
+  return {
+    body,
+    headers: {
+      'content-type': 'application/x-www-form-urlencoded',
+      'x-harbor-csrf-token': String(headers['x-harbor-csrf-token']),
+      cookie: String(headers['set-cookie']).split(';')[0]!,
+    },
+  };
+}
 
 let made = 0;
 /** A name that nothing else has. */
@@ -125,13 +141,14 @@ const keyOf = (name: string): string =>
 
 /** The request as it is sent. */
 export async function makeRequest(app: TestApp, { name, route }: Question, project: Somewhere) {
-  const { params = {}, query, body } = await findRequest(app, name, project);
+  const { params = {}, query, body, headers = {} } = await findRequest(app, name, project);
   const url = route.path.replaceAll(
     /:(\w+)/g,
     (_, parameter: string) => params[parameter] ?? PARAMETERS[parameter]?.(project) ?? NO_SUCH_ID,
   );
   return {
     method: route.method,
+    headers,
     url: query === undefined ? url : `${url}?${query}`,
     ...(body === undefined || /GET|HEAD|DELETE/.test(route.method) ? {} : { payload: body }),
   };

@@ -28,7 +28,7 @@ before(async () => {
 
 async function send(question: Question, caller: string, project: Somewhere = 'private') {
   const request = await makeRequest(app, question, project);
-  return app.app.inject({ ...request, headers: callers[caller]! });
+  return app.app.inject({ ...request, headers: { ...request.headers, ...callers[caller] } });
 }
 
 /** What each caller is told: `+`, as the administrator, or how they are refused. */

@@ -10,3 +10,7 @@ export {
   setFirstPassword,
   updatePassword,
 } from './store.ts';
+export { createForgeryCheck } from './sessions/csrf.ts';
+export { findSessionUser } from './sessions/session.ts';
+export { sessionRoutes } from './sessions/session-routes.ts';
+export { signInRoutes } from './sessions/sign-in-routes.ts';

@@ -1,18 +1,18 @@
 import Type from 'typebox';
 
 import { notFound, Refusal } from '../../lib/errors.ts';
-import type { Db } from '../../platform/db/connect.ts';
 import { inTransaction } from '../../platform/db/transaction.ts';
-import { emit } from '../../platform/events/index.ts';
 import { NoBody, timestamp } from '../../platform/http/harbor-body.ts';
 import { locationOf } from '../../platform/http/location.ts';
 import { setPageHeaders, toLimits } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
 import { waitingClient } from '../../platform/http/waiting-client.ts';
-import { actorOf, SIGNED_IN, type ActingRequest, type SignedInUser } from '../access/index.ts';
+import { SIGNED_IN, type SignedInUser } from '../access/index.ts';
 import { hashPassword, inTurn, requireStrongPassword, verifyPassword } from './password.ts';
 import * as schema from './schema.ts';
+import { deleteSessions } from './sessions/store.ts';
 import * as store from './store.ts';
+import { tell } from './tell.ts';
 import { requireDistinctName } from './user-name.ts';
 
 /** Harbor's built-in administrator can't be deleted or lose its rights. */
@@ -141,6 +141,7 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
       });
       await inTransaction(db, async (tx) => {
         await store.updatePassword(tx, id, hash);
+        await deleteSessions(tx, id, caller.id === id ? { exceptId: request.sessionId } : {});
         await tell(tx, request, 'user.password_changed', (await getUser(id)).username);
       });
       return reply.send(undefined);
@@ -168,6 +169,7 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
         if (!(await store.updateSysadmin(tx, user_id, sysadmin_flag))) {
           throw notFound('user', user_id);
         }
+        if (!sysadmin_flag) await deleteSessions(tx, user_id);
         await tell(tx, request, 'user.updated', username, { sysadmin_flag });
       });
       return reply.send(undefined);
@@ -191,6 +193,7 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
       const { username } = await getUser(user_id);
       await inTransaction(db, async (tx) => {
         if (!(await store.deleteUser(tx, user_id))) throw notFound('user', user_id);
+        await deleteSessions(tx, user_id);
         await tell(tx, request, 'user.deleted', username);
       });
       return reply.send(undefined);
@@ -211,17 +214,6 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
 };
 
 /** `username=ann` is exactly her, `username=~an` whoever has that in the name; other keys are ignored. */
-/** Writes down what `tx` does to a user. */
-function tell(
-  tx: Db,
-  request: ActingRequest,
-  type: 'user.created' | 'user.updated' | 'user.deleted' | 'user.password_changed',
-  username: string,
-  after?: object,
-): Promise<void> {
-  return emit(tx, { type, subject: { user: username }, after, ...actorOf(request) });
-}
-
 function readFilter(q = ''): store.UserFilter {
   const [, isPart, text] = /^username=(~?)(.+)$/.exec(q) ?? [];
   return isPart === '~' ? { part: text } : { name: text };

@@ -46,6 +46,17 @@ export async function findUserByName(db: Db, username: string): Promise<User | u
     .executeTakeFirst();
 }
 
+export async function userExists(
+  db: Db,
+  { target, value }: { target: 'username' | 'email'; value: string },
+): Promise<boolean> {
+  const row = await selectUsers(db)
+    .where(sql`lower(${sql.ref(target)})`, '=', lower(value))
+    .select('id')
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
 /** What a sign-in needs: the user and the hash of the password. */
 export interface Credential {
   id: number;

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 
 import { Refusal } from '../../lib/errors.ts';
+import { acceptForms } from '../../platform/http/forms.ts';
 import { Reply } from '../../platform/http/harbor-body.ts';
 import type { App, Routes } from '../../platform/http/routes.ts';
 import { waitingClient } from '../../platform/http/waiting-client.ts';
@@ -32,8 +33,6 @@ const TokenForm = Type.Object({
   refresh_token: Type.Optional(Type.String({ maxLength: 1024 })),
 });
 type TokenForm = Type.Static<typeof TokenForm>;
-/** Far more than any client sends. */
-const MAX_MEMBERS = 100;
 /** A token in a cache would be somebody else's (RFC 6749 §5.1). */
 const NOT_KEPT = { 'cache-control': 'no-store' };
 const TokenReply = Reply({
@@ -49,11 +48,7 @@ const TokenReply = Reply({
 export const tokenRoutes =
   (tokens: BearerTokens): Routes =>
   (app: App, platform) => {
-    app.addContentTypeParser(
-      'application/x-www-form-urlencoded',
-      { parseAs: 'string', bodyLimit: 64 * 1024 },
-      async (_request: FastifyRequest, body: string) => parseForm(body),
-    );
+    acceptForms(app);
 
     app.get(
       '/service/token',
@@ -113,21 +108,6 @@ export const tokenRoutes =
       };
     }
   };
-
-/** A member that is given several times becomes a list. */
-function parseForm(body: string): Record<string, string | string[]> {
-  const members = [...new URLSearchParams(body)];
-  if (members.length > MAX_MEMBERS) {
-    throw new Refusal('BAD_REQUEST', `bad request: a form has at most ${MAX_MEMBERS} members`);
-  }
-  const byName = Map.groupBy(members, ([name]) => name);
-  return Object.fromEntries(
-    [...byName].map(([name, same]) => {
-      const values = same.map(([, value]) => value);
-      return [name, values.length === 1 ? values[0]! : values];
-    }),
-  );
-}
 
 const listScopes = (scope: string | string[] | undefined): string[] =>
   scope === undefined ? [] : [scope].flat().filter((text) => text !== '');

@@ -294,6 +294,17 @@ export interface SecretCheck {
   sealed: Buffer;
 }
 
+export interface Session {
+  address: string;
+  client: string;
+  created_at: Generated<Date>;
+  id: Generated<number>;
+  password_changed_at: Date;
+  token_hash: Buffer;
+  used_at: Generated<Date>;
+  user_id: number;
+}
+
 export interface Setting {
   name: string;
   sealed: Buffer | null;
@@ -444,6 +455,7 @@ export interface DB {
   repository_blob: RepositoryBlob;
   repository_change: RepositoryChange;
   secret_check: SecretCheck;
+  session: Session;
   setting: Setting;
   sign_in_failure: SignInFailure;
   signing_key: SigningKey;

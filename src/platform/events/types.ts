@@ -37,6 +37,7 @@ export const OPERATIONS = {
   'user.deleted': 'delete user',
   'user.password_changed': 'update user',
   'user.signed_in': 'login user',
+  'user.signed_out': 'logout user',
   'access.refused': 'refuse access', // or what was tried
 } as const;
 
