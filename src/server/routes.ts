@@ -9,7 +9,13 @@ import {
 } from '../features/accounts/index.ts';
 import { distributionRoutes } from '../features/distribution/index.ts';
 import { labelRoutes } from '../features/labels/index.ts';
-import { memberRoutes, projectRoutes } from '../features/projects/index.ts';
+import {
+  allowlistRoutes,
+  memberRoutes,
+  metadataRoutes,
+  projectRoutes,
+  summaryRoutes,
+} from '../features/projects/index.ts';
 import { settingRoutes } from '../features/settings/index.ts';
 import { quotaRoutes } from '../features/quotas/index.ts';
 import { systemRoutes } from '../features/system/index.ts';
@@ -26,6 +32,9 @@ export const apiRoutes: Routes[] = [
   userGroupRoutes,
   projectRoutes,
   memberRoutes,
+  metadataRoutes,
+  summaryRoutes,
+  allowlistRoutes,
   labelRoutes,
   quotaRoutes,
   repositoryRoutes,

@@ -12,19 +12,10 @@ const BY_TAG = {
     'GET /ldap/groups/search',
   ],
   project: [
-    'GET /projects/{project_name_or_id}/_deletable',
-    'GET /projects/{project_name_or_id}/summary',
     'GET /projects/{project_name_or_id}/artifacts',
     'GET /projects/{project_name_or_id}/scanner',
     'PUT /projects/{project_name_or_id}/scanner',
     'GET /projects/{project_name_or_id}/scanner/candidates',
-  ],
-  projectMetadata: [
-    'GET /projects/{project_name_or_id}/metadatas/',
-    'POST /projects/{project_name_or_id}/metadatas/',
-    'GET /projects/{project_name_or_id}/metadatas/{meta_name}',
-    'PUT /projects/{project_name_or_id}/metadatas/{meta_name}',
-    'DELETE /projects/{project_name_or_id}/metadatas/{meta_name}',
   ],
   artifact: [
     'GET /projects/{project_name}/repositories/{repository_name}/artifacts',
@@ -146,7 +137,6 @@ const BY_TAG = {
     'POST /system/purgeaudit/schedule',
     'PUT /system/purgeaudit/schedule',
   ],
-  SystemCVEAllowlist: ['GET /system/CVEAllowlist', 'PUT /system/CVEAllowlist'],
   jobservice: [
     'GET /jobservice/pools',
     'GET /jobservice/pools/{pool_id}/workers',

@@ -9,6 +9,7 @@ export {
 export {
   describeAccess,
   findRepositoryScope,
+  hasPermission,
   holdsGrant,
   isPermission,
   listActions,

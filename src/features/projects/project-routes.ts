@@ -1,24 +1,17 @@
 import Type from 'typebox';
 
-import { notFound, Refusal } from '../../lib/errors.ts';
-import { NoBody, timestamp } from '../../platform/http/harbor-body.ts';
+import { notFound } from '../../lib/errors.ts';
+import { NoBody } from '../../platform/http/harbor-body.ts';
 import { locationOf } from '../../platform/http/location.ts';
 import { setPageHeaders, toListOptions } from '../../platform/http/paging.ts';
-import { inTransaction } from '../../platform/db/transaction.ts';
-import { emit } from '../../platform/events/index.ts';
 import type { Routes } from '../../platform/http/routes.ts';
-import {
-  actorOf,
-  insertMember,
-  ROLE_IDS,
-  SIGNED_IN,
-  strongestRole,
-  type Caller,
-  type Role,
-} from '../access/index.ts';
-import { findSettings } from '../settings/index.ts';
+import { actorOf, SIGNED_IN } from '../access/index.ts';
+import { changeProject } from './change-project.ts';
+import { createProject } from './create-project.ts';
+import { showProject, showProjects } from './reply.ts';
 import * as schema from './schema.ts';
-import * as store from './store.ts';
+import * as store from './store/projects.ts';
+import { deleteProject } from './store/trash.ts';
 
 export const projectRoutes: Routes = (app, { db, lookups }) => {
   app.get(
@@ -38,11 +31,14 @@ export const projectRoutes: Routes = (app, { db, lookups }) => {
       const filter = {
         name: query.name,
         isPublic: query.public,
+        owner: query.owner,
         visibleTo: caller.user?.isSysadmin === true ? undefined : (caller.user?.id ?? null),
       };
       const { projects, total } = await store.listProjects(db, filter, toListOptions(query));
       setPageHeaders(request, reply, query, total);
-      return projects.map((project) => toReply(project, []));
+      const shown = await showProjects(lookups, caller, projects);
+      if (query.with_detail) return shown;
+      return shown.map(({ metadata: _, ...project }) => project);
     },
   );
 
@@ -66,32 +62,17 @@ export const projectRoutes: Routes = (app, { db, lookups }) => {
       schema: {
         operationId: 'createProject',
         tags: ['project'],
+        headers: schema.CreationHeaders,
         body: schema.ProjectCreation,
         response: { 201: NoBody },
       },
       config: { access: SIGNED_IN },
     },
     async (request, reply) => {
-      await requireMayCreate(request.caller);
-      const { project_name, metadata, public: isPublic } = request.body;
-      const owner_id = request.caller.user!.id;
-      const id = await inTransaction(db, async (tx) => {
-        const project_id = await store.insertProject(tx, {
-          name: project_name,
-          owner_id,
-          is_public: isPublic === true,
-          ...toColumns(metadata),
-        });
-        await insertMember(tx, { project_id, user_id: owner_id, role: 'projectAdmin' });
-        await emit(tx, {
-          type: 'project.created',
-          projectId: project_id,
-          subject: { project: project_name },
-          ...actorOf(request),
-        });
-        return project_id;
-      });
-      const wantsName = request.headers['x-resource-name-in-location'] === 'true';
+      const { project_name } = request.body;
+      const who = actorOf(request);
+      const id = await createProject({ db, lookups }, request.caller, request.body, who);
+      const wantsName = String(request.headers['x-resource-name-in-location']) === 'true';
       const location = locationOf(request, wantsName ? project_name : id);
       return reply.code(201).header('location', location).send(undefined);
     },
@@ -111,7 +92,7 @@ export const projectRoutes: Routes = (app, { db, lookups }) => {
     async ({ standing }) => {
       const project = await store.findProject(db, standing!.id);
       if (project === undefined) throw notFound('project', standing!.name);
-      return toReply(project, standing!.roles);
+      return showProject(project, standing!.roles);
     },
   );
 
@@ -128,20 +109,13 @@ export const projectRoutes: Routes = (app, { db, lookups }) => {
       config: { access: 'project:update', project: 'project_name_or_id' },
     },
     async (request, reply) => {
-      const { id, name } = request.standing!;
-      const change = toColumns(request.body.metadata);
-      if (Object.keys(change).length > 0) {
-        await inTransaction(db, async (tx) => {
-          await store.updateProject(tx, id, change);
-          await emit(tx, {
-            type: 'project.updated',
-            projectId: id,
-            subject: { project: name },
-            after: change,
-            ...actorOf(request),
-          });
-        });
-      }
+      const { metadata, cve_allowlist } = request.body;
+      await changeProject(db, {
+        project: request.standing!,
+        metadata,
+        cve_allowlist,
+        ...actorOf(request),
+      });
       return reply.send(undefined);
     },
   );
@@ -160,7 +134,7 @@ export const projectRoutes: Routes = (app, { db, lookups }) => {
     },
     async (request, reply) => {
       const { id, name } = request.standing!;
-      await store.deleteProject(db, {
+      await deleteProject(db, {
         id,
         name,
         withRepositories: request.query.with_repositories,
@@ -169,42 +143,4 @@ export const projectRoutes: Routes = (app, { db, lookups }) => {
       return reply.send(undefined);
     },
   );
-
-  async function requireMayCreate({ user }: Caller): Promise<void> {
-    const { project_creation_restriction } = await findSettings(lookups);
-    if (project_creation_restriction === 'everyone' || user!.isSysadmin) return;
-    throw new Refusal(
-      'FORBIDDEN',
-      'forbidden: only system administrators may create projects (project_creation_restriction)',
-    );
-  }
 };
-
-/** What the metadata says of the project's columns; what it leaves out stays as it is. */
-function toColumns({ public: isPublic, trash_days }: schema.Metadata = {}) {
-  return {
-    ...(isPublic === undefined ? {} : { is_public: isPublic === 'true' }),
-    ...(trash_days === undefined
-      ? {}
-      : { trash_days: trash_days === 'default' ? null : Number(trash_days) }),
-  };
-}
-
-function toReply(project: store.Project, roles: Role[]) {
-  const strongest = strongestRole(roles);
-  return {
-    project_id: project.id,
-    owner_id: project.owner_id,
-    name: project.name,
-    owner_name: project.owner_name,
-    creation_time: timestamp(project.created_at),
-    update_time: timestamp(project.updated_at),
-    ...(strongest === undefined ? {} : { current_user_role_id: ROLE_IDS[strongest] }),
-    current_user_role_ids: roles.length === 0 ? null : roles.map((role) => ROLE_IDS[role]),
-    repo_count: project.repo_count,
-    metadata: {
-      public: String(project.is_public),
-      ...(project.trash_days === null ? {} : { trash_days: String(project.trash_days) }),
-    },
-  };
-}

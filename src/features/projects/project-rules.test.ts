@@ -34,7 +34,14 @@ const UNFIT: [body: unknown, status: number][] = [
   [{ project_name: 1 }, 422],
   [{ project_name: ['a'] }, 422],
   [{ project_name: 'a', metadata: 'public' }, 422],
-  [{ project_name: 'a', metadata: { public: true } }, 400],
+  [{ project_name: 'a', metadata: { public: true } }, 422],
+  [{ project_name: 'a', metadata: { severity: 'extreme' } }, 400],
+  [{ project_name: 'a', metadata: { retention_id: '7' } }, 400],
+  [{ project_name: 'a', registry_id: 1 }, 400],
+  [{ project_name: 'a', storage_limit: -2 }, 400],
+  [{ project_name: 'a', storage_limit: 2 ** 50 + 1 }, 400],
+  [{ project_name: 'a', storage_limit: '5' }, 422],
+  [{ project_name: 'a', cve_allowlist: { items: [{}] } }, 400],
   [{ project_name: 'a', metadata: { public: 'maybe' } }, 400],
   [{ project_name: 'a', public: 'yes' }, 422],
   [{ project_name: 'library' }, 409],
@@ -65,7 +72,7 @@ test('members of a body that are not for the client have no effect', async (t) =
     deleted_at: '2020-01-01T00:00:00Z',
     creation_time: '2020-01-01T00:00:00Z',
     storage_limit: -1,
-    metadata: { public: 'false', retention_id: '7', owner_id: 1 },
+    metadata: { public: 'false', retention_id: '', owner_id: 1 },
   };
 
   await as('ann').post(PROJECTS, { project_name: 'team', ...hostile });

@@ -1,19 +1,10 @@
-import Type, { type Static } from 'typebox';
+import Type, { type Static, type TSchema } from 'typebox';
 import Value from 'typebox/value';
 
 import { HarborBody, Id, Reply } from '../../platform/http/harbor-body.ts';
 import { ListQuery, PageQuery } from '../../platform/http/paging.ts';
-
-/** Metadata values are strings in Harbor's API. */
-const Metadata = Type.Object(
-  {
-    public: Type.Optional(Type.Enum(['true', 'false'])),
-    trash_days: Type.Optional(Type.String({ pattern: '^(default|0|[1-9][0-9]{0,3})$' })),
-  },
-  { additionalProperties: false },
-);
-
-export type Metadata = Static<typeof Metadata>;
+import { AllowlistBody, AllowlistReply } from './allowlist.ts';
+import { Metadata, MetadataReply } from './metadata.ts';
 
 const ProjectName = Type.String({
   minLength: 1,
@@ -23,13 +14,38 @@ const ProjectName = Type.String({
 
 export const isProjectName = (text: string): boolean => Value.Check(ProjectName, text);
 
+/** Null is as if it was left out. */
+const Maybe = <T extends TSchema>(type: T) => Type.Optional(Type.Union([type, Type.Null()]));
+
+const ProjectSettings = {
+  metadata: Maybe(Metadata),
+  cve_allowlist: Maybe(AllowlistBody),
+};
+
+export const CreationHeaders = Type.Object({
+  'X-Resource-Name-In-Location': Type.Optional(Type.Boolean({ default: false })),
+});
 export const ProjectCreation = HarborBody({
   project_name: ProjectName,
-  public: Type.Optional(Type.Union([Type.Boolean(), Type.Null()])),
-  metadata: Type.Optional(Metadata),
+  public: Maybe(Type.Boolean({ description: 'Where metadata.public says nothing.' })),
+  storage_limit: Maybe(
+    Type.Integer({
+      description:
+        'Quota in bytes; -1 is none, 0 the default. Who may not create projects for others gets the default.',
+    }),
+  ),
+  registry_id: Maybe(Type.Integer()),
+  ...ProjectSettings,
 });
 
-export const ProjectChange = HarborBody({ metadata: Type.Optional(Metadata) });
+/** Of what Harbor takes here, these can be changed; the others are passed over. */
+export const ProjectChange = HarborBody({
+  ...ProjectSettings,
+  project_name: Maybe(Type.String()),
+  public: Maybe(Type.Boolean()),
+  storage_limit: Maybe(Type.Integer()),
+  registry_id: Maybe(Type.Integer()),
+});
 
 export const ProjectParams = Type.Object({ project_name_or_id: Type.String({ minLength: 1 }) });
 export const ProjectDeletion = Type.Object({
@@ -40,6 +56,8 @@ export const ProjectList = Type.Object({
   ...ListQuery.properties,
   name: Type.Optional(Type.String()),
   public: Type.Optional(Type.Boolean()),
+  owner: Type.Optional(Type.String()),
+  with_detail: Type.Boolean({ default: true }),
 });
 
 export const ProjectReply = Reply({
@@ -52,7 +70,30 @@ export const ProjectReply = Reply({
   current_user_role_id: Type.Integer(),
   current_user_role_ids: Type.Union([Type.Array(Type.Integer()), Type.Null()]),
   repo_count: Type.Integer(),
-  metadata: Type.Object({ public: Type.String(), trash_days: Type.Optional(Type.String()) }),
+  registry_id: Type.Integer(),
+  deleted: Type.Boolean(),
+  togglable: Type.Boolean(),
+  metadata: MetadataReply,
+  cve_allowlist: AllowlistReply,
+});
+
+export const DeletableReply = Reply({ deletable: Type.Boolean(), message: Type.String() });
+
+const Bytes = Type.Record(Type.String(), Type.Integer());
+export const SummaryReply = Reply({
+  repo_count: Type.Integer(),
+  project_admin_count: Type.Integer(),
+  maintainer_count: Type.Integer(),
+  developer_count: Type.Integer(),
+  guest_count: Type.Integer(),
+  limited_guest_count: Type.Integer(),
+  quota: Reply({
+    hard: Bytes,
+    used: Bytes,
+    trash: Type.Record(Type.String(), Type.Integer(), {
+      description: 'The part of `used` that comes back when the trash is emptied.',
+    }),
+  }),
 });
 
 const RoleId = Type.Integer({ minimum: 1, maximum: 5 }); // else 400, as all rules about bodies

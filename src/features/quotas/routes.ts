@@ -88,7 +88,7 @@ function readHard({ hard }: Static<typeof schema.QuotaChange>): number | null {
 }
 
 /** A limit as clients send it: bytes, or -1 for none, which is null. */
-function toHardBytes(storage: number): number | null {
+export function toHardBytes(storage: number): number | null {
   if (storage === -1) return null;
   if (storage >= 1 && storage <= schema.MOST_BYTES) return storage;
   throw new Refusal(

@@ -1,3 +1,4 @@
 export { applySettings } from './change.ts';
 export { findSettings, tokenLifetimeSeconds } from './read.ts';
 export { settingRoutes } from './routes.ts';
+export type { Settings } from './definitions.ts';

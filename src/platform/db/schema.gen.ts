@@ -42,6 +42,15 @@ export interface CollectionHold {
   since: Generated<Date>;
 }
 
+export interface CveAllowlist {
+  created_at: Generated<Date>;
+  cve_ids: Generated<string[]>;
+  expires_at: Date | null;
+  id: Generated<number>;
+  project_id: number | null;
+  updated_at: Generated<Date>;
+}
+
 export interface Deletion {
   actor: string | null;
   client: string | null;
@@ -125,6 +134,8 @@ export interface LiveProject {
   created_at: Generated<Date>;
   id: Generated<number>;
   is_public: Generated<boolean>;
+  is_read_only: Generated<boolean>;
+  metadata: Generated<unknown>;
   name: string;
   owner_id: number;
   trash_days: number | null;
@@ -216,6 +227,8 @@ export interface Project {
   deletion_id: string | null;
   id: Generated<number>;
   is_public: Generated<boolean>;
+  is_read_only: Generated<boolean>;
+  metadata: Generated<unknown>;
   name: string;
   owner_id: number;
   trash_days: number | null;
@@ -429,6 +442,7 @@ export interface DB {
   blob_candidate: BlobCandidate;
   blob_deletion: BlobDeletion;
   collection_hold: CollectionHold;
+  cve_allowlist: CveAllowlist;
   deletion: Deletion;
   event: Event;
   event_dispatcher: EventDispatcher;

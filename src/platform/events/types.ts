@@ -26,6 +26,7 @@ export const OPERATIONS = {
   'label.updated': 'update label',
   'label.deleted': 'delete label',
   'configuration.updated': 'update configuration',
+  'cve_allowlist.updated': 'update cve_allowlist',
   'quota.updated': 'update quota',
   'quota.warning': 'warn quota',
   'quota.exceeded': 'refuse quota',
