@@ -356,8 +356,8 @@ test('events of other months have their place', async (t) => {
   const { place, ...app } = await start(t);
   const { db } = app.platform;
   await sql`select ensure_event_partition('2020-02-03')`.execute(db);
-  await sql`insert into event (seq, type, subject, actor, client, occurred_at, recorded_at)
-    values (0, 'tag.moved', '{"a": "\\\\\\t"}', 'a', 'c', '2020-02-03 04:05:06.789', '2020-02-03')`.execute(
+  await sql`insert into event (seq, type, subject, actor, client, operation, resource_type, resource, occurred_at, recorded_at)
+    values (0, 'tag.moved', '{"a": "\\\\\\t"}', 'a', 'c', 'update', 'tag', 'r', '2020-02-03 04:05:06.789', '2020-02-03')`.execute(
     db,
   );
   await pushImage(app.admin, APP, '1');
