@@ -4,6 +4,7 @@ import {
   describeAccess,
   findRepositoryScope,
   isPermission,
+  requireChangeable,
   requireProjectAccess,
   requireSystemAccess,
   type MissingAccess,
@@ -50,6 +51,8 @@ export async function authorize(lookups: Lookups, request: FastifyRequest): Prom
   } else {
     requireSystemAccess(request.caller, access);
   }
+  const projectId = request.standing?.id ?? request.scope?.projectId;
+  if (projectId !== undefined) await requireChangeable(lookups, projectId, access);
 }
 
 async function authorizeRepository(

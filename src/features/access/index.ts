@@ -33,3 +33,4 @@ export {
 } from './store.ts';
 export { actorOf, type ActingRequest } from './request.ts';
 export { permissionRoutes } from './routes.ts';
+export { isReadOnly, requireChangeable } from './read-only.ts';

@@ -57,6 +57,23 @@ export async function findStanding(
   return row && toStanding(row);
 }
 
+const FIND_READ_ONLY: BatchedStatement<number> = {
+  name: 'read-only project',
+  text: `select wanted.position::int as position, p.name
+    from unnest($1::bigint[]) with ordinality as wanted (id, position)
+    join live_project p on p.id = wanted.id where p.is_read_only`,
+  toColumns: (ids) => [ids],
+};
+
+/** The name of the project if what is stored in it can't be changed. */
+export async function findReadOnlyProject(
+  lookups: Lookups,
+  id: number,
+): Promise<string | undefined> {
+  const row = await lookups.batch<number, { name: string }>(FIND_READ_ONLY)(id);
+  return row?.name;
+}
+
 /** The ids of the projects in which the user has any role. */
 export async function listMemberProjectIds(db: Db, userId: number): Promise<number[]> {
   const rows = await db

@@ -55,6 +55,7 @@ export const trashRoutes: Routes = (app, { db, config }) => {
     async (request, reply) => {
       const { params, body, caller } = request;
       const scope = await listAllowedProjectIds(db, caller, 'trash:restore');
+      await store.requireWritableProject(db, params.deletion_id, scope);
       await restore(db, params.deletion_id, scope, {
         newName: body?.new_name,
         withoutUsedTags: body?.without_used_tags === true,
@@ -78,6 +79,7 @@ export const trashRoutes: Routes = (app, { db, config }) => {
     async (request, reply) => {
       const { deletion_id } = request.params;
       const scope = await listAllowedProjectIds(db, request.caller, 'trash:delete');
+      await store.requireWritableProject(db, deletion_id, scope);
       const isGivenUp = await store.giveUpDeletion(db, deletion_id, scope, actorOf(request));
       if (!isGivenUp) throw notFound('deletion', deletion_id);
       return reply.code(202).send(undefined);

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 
 import type { Db } from '../../platform/db/connect.ts';
 import { inTransaction } from '../../platform/db/transaction.ts';
+import { isReadOnly } from '../access/index.ts';
 
 export const KINDS = ['tag', 'artifact', 'repository', 'project'] as const;
 export type Kind = (typeof KINDS)[number];
@@ -31,6 +32,14 @@ export async function findDeletion(
     select d.id, d.kind, d.project_id, d.repository_id, d.reference from deletion d
     where d.id = ${id} and d.purged_at is null and ${isAmong(scope)}`.execute(db);
   return rows[0];
+}
+
+/** Refuses to change what a deletion is of while its project is read-only. */
+export async function requireWritableProject(db: Db, id: string, scope: Scope): Promise<void> {
+  const { rows } = await sql<{ name: string }>`
+    select p.name from deletion d join live_project p on p.id = d.project_id
+    where d.id = ${id} and p.is_read_only and ${isAmong(scope)}`.execute(db);
+  if (rows[0] !== undefined) throw isReadOnly(rows[0].name);
 }
 
 export interface Doer {
