@@ -18,13 +18,14 @@ import {
 } from '../features/projects/index.ts';
 import { settingRoutes } from '../features/settings/index.ts';
 import { quotaRoutes } from '../features/quotas/index.ts';
-import { systemRoutes } from '../features/system/index.ts';
+import { healthRoutes, systemInfoRoutes, versionRoutes } from '../features/system/index.ts';
 import { trashRoutes } from '../features/trash/index.ts';
 import type { Routes } from '../platform/http/routes.ts';
 
 /** Every room's routes under Harbor's `/api/v2.0`. */
 export const apiRoutes: Routes[] = [
-  systemRoutes,
+  healthRoutes,
+  systemInfoRoutes,
   permissionRoutes,
   settingRoutes,
   userRoutes,
@@ -43,4 +44,4 @@ export const apiRoutes: Routes[] = [
 ];
 
 /** Routes with paths of their own. */
-export const rootRoutes: Routes[] = [distributionRoutes, signInRoutes];
+export const rootRoutes: Routes[] = [distributionRoutes, signInRoutes, versionRoutes];

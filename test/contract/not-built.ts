@@ -117,7 +117,6 @@ const BY_TAG = {
     'POST /system/scanAll/schedule',
     'POST /system/scanAll/stop',
   ],
-  systeminfo: ['GET /systeminfo', 'GET /systeminfo/volumes', 'GET /systeminfo/getcert'],
   oidc: ['POST /system/oidc/ping'],
   gc: [
     'GET /system/gc',

@@ -10,7 +10,8 @@ import { listQuestions, makeRequest, type Question, type Somewhere } from './req
 import { listRoutes } from './routes.ts';
 import { formatTable, type Row } from './table.ts';
 
-const share = shareApp();
+// There is a certificate to download, so that it is not 404 for everybody.
+const share = shareApp({ config: (values) => (values.tls.ca_file = import.meta.filename) });
 let app: TestApp;
 let callers: Callers;
 let questions: Question[];

@@ -1,3 +1,4 @@
+import { findEventLag } from '../../platform/events/index.ts';
 import type { Platform } from '../../platform/index.ts';
 import { askDatabase } from './store.ts';
 
@@ -6,24 +7,31 @@ const TIMEOUT_MS = 3000;
 const FRESH_MS = 5000;
 /** PostgreSQL, whose write-ahead log takes up to this, mostly shares the disk with the blobs. */
 const LOW_BYTES = 1024 ** 3;
+/** Somewhere a job moves events into the feed four times a second. */
+const MOST_LAG_SECONDS = 60;
 
 export interface Health {
   database: boolean;
   store: boolean;
   /** There is room for pushes, or no limit is known. */
   room: boolean;
+  /** Some node does what there is to do in the background. */
+  jobs: boolean;
 }
 
 export function createHealth({ db, storage }: Pick<Platform, 'db' | 'storage'>) {
   const isStoreHealthy = remember(() => within(storage.isHealthy(), false));
-  const findFreeBytes = remember(() => within(storage.findFreeBytes(), undefined));
+  const findSpace = remember(() => within(storage.findSpace(), undefined));
+  const findLagSeconds = remember(() => within(findEventLag(db), 0));
   return async (): Promise<Health> => {
-    const [database, store, freeBytes = Infinity] = await Promise.all([
+    const [database, store, space, lagSeconds] = await Promise.all([
       within(askDatabase(db), false),
       isStoreHealthy(),
-      findFreeBytes(),
+      findSpace(),
+      findLagSeconds(),
     ]);
-    return { database, store, room: freeBytes >= LOW_BYTES };
+    const room = space === undefined || space.freeBytes >= LOW_BYTES;
+    return { database, store, room, jobs: lagSeconds < MOST_LAG_SECONDS };
   };
 }
 

@@ -1,1 +1,2 @@
-export { systemRoutes } from './routes.ts';
+export { healthRoutes } from './health-routes.ts';
+export { systemInfoRoutes, versionRoutes } from './info-routes.ts';

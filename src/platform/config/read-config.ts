@@ -127,14 +127,14 @@ function listMistakes(values: unknown): string[] {
 }
 
 function* listContradictions(config: ConfigValues): Generator<string> {
-  const { certificate_file, key_file, http2 } = config.tls;
+  const { certificate_file, key_file, ca_file, http2 } = config.tls;
   if ((certificate_file === undefined) !== (key_file === undefined)) {
     yield 'tls: certificate_file and key_file belong together; set both or neither';
   }
   if (http2 && certificate_file === undefined) {
     yield 'tls.http2: HTTP/2 needs HTTPS; set tls.certificate_file and tls.key_file';
   }
-  for (const file of [certificate_file, key_file]) {
+  for (const file of [certificate_file, key_file, ca_file]) {
     if (file !== undefined && !existsSync(file)) yield `tls: there is no file ${file}`;
   }
   const networks = {

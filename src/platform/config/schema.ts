@@ -86,11 +86,17 @@ export const ConfigSchema = group('Configuration of `roadstead server`', {
     default: 30_000,
     minimum: 0,
   }),
-  tls: group('HTTPS. Both files are read again when they change.', {
+  tls: group('HTTPS. Files are read again when they change.', {
     certificate_file: Type.Optional(
       Type.String({ description: 'PEM file with the certificate and its chain.' }),
     ),
     key_file: Type.Optional(Type.String({ description: 'PEM file with the private key.' })),
+    ca_file: Type.Optional(
+      Type.String({
+        description:
+          'PEM file with the certificate of the authority that signed ours. Everybody can download it (`/api/v2.0/systeminfo/getcert`), to make clients trust it.',
+      }),
+    ),
     http2: Type.Boolean({
       description: 'Offer HTTP/2 besides HTTP/1.1 over TLS.',
       default: false,

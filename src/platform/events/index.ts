@@ -1,3 +1,3 @@
-export { emit } from './store.ts';
+export { emit, findEventLag } from './store.ts';
 export { dispatching } from './dispatch.ts';
 export { OPERATIONS, type EventType } from './types.ts';

@@ -243,10 +243,12 @@ function checkKeeping(check: Check): void {
     assert.equal(await storage.isHealthy(), true);
   });
 
-  check('free bytes, where they can be known, are a number', async (storage) => {
-    const free = await storage.findFreeBytes();
+  check('the room there is, where it can be known, is numbers of bytes', async (storage) => {
+    const space = await storage.findSpace();
 
-    assert.ok(free === undefined || (Number.isSafeInteger(free) && free >= 0), String(free));
+    for (const bytes of space === undefined ? [] : [space.freeBytes, space.totalBytes]) {
+      assert.ok(Number.isSafeInteger(bytes) && bytes >= 0, String(bytes));
+    }
   });
 
   check('locations differ and hold no path to elsewhere', async (storage) => {

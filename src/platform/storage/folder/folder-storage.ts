@@ -21,6 +21,7 @@ import {
   type BlobWriter,
   type ByteRange,
   type Checkpoint,
+  type Space,
   type StoredBytes,
 } from '../adapter.ts';
 import { readAll } from '../read-all.ts';
@@ -63,9 +64,9 @@ class FolderStorage implements BlobStorage {
     );
   }
 
-  async findFreeBytes(): Promise<number> {
-    const { bavail, bsize } = await statfs(this.#root);
-    return bavail * bsize;
+  async findSpace(): Promise<Space> {
+    const { bavail, blocks, bsize } = await statfs(this.#root);
+    return { totalBytes: blocks * bsize, freeBytes: bavail * bsize };
   }
 
   newLocation(): string {

@@ -54,7 +54,7 @@ class S3Storage implements BlobStorage {
     );
   }
 
-  async findFreeBytes(): Promise<undefined> {
+  async findSpace(): Promise<undefined> {
     return undefined;
   }
 

@@ -8,7 +8,7 @@ const Component = Reply({ name: Type.String(), status: Type.String(), error: Typ
 const HealthReply = Reply({ status: Type.String(), components: Type.Array(Component) });
 
 /** Harbor's `/health` and `/ping`. */
-export const systemRoutes: Routes = (app, platform) => {
+export const healthRoutes: Routes = (app, platform) => {
   const findHealth = createHealth(platform);
 
   app.get(
@@ -22,19 +22,20 @@ export const systemRoutes: Routes = (app, platform) => {
       config: { open: true },
     },
     async (_request, reply) => {
-      const { database, store, room } = await findHealth();
+      const { database, store, room, jobs } = await findHealth();
       const isStopping = platform.stopping.aborted;
       const isUsable = database && store && !isStopping;
       const components = [
         component('core', !isStopping, 'this node is stopping'),
         component('database', database, 'PostgreSQL does not answer'),
+        component('jobservice', jobs, 'nothing is done in the background: no job worker runs'),
         component('registry', store, 'the blob store does not answer'),
         component('storage', room, 'the blob store has less than 1 GiB left; make room for pushes'),
       ];
-      // A node without room still serves pulls, so it says so and stays in.
+      // A node without room or jobs still serves pulls, so it says so and stays in.
       return reply
         .code(isUsable ? 200 : 503)
-        .send({ status: isUsable && room ? 'healthy' : 'unhealthy', components });
+        .send({ status: isUsable && room && jobs ? 'healthy' : 'unhealthy', components });
     },
   );
 
