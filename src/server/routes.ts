@@ -18,7 +18,13 @@ import {
 } from '../features/projects/index.ts';
 import { settingRoutes } from '../features/settings/index.ts';
 import { quotaRoutes } from '../features/quotas/index.ts';
-import { healthRoutes, systemInfoRoutes, versionRoutes } from '../features/system/index.ts';
+import {
+  healthRoutes,
+  searchRoutes,
+  statisticRoutes,
+  systemInfoRoutes,
+  versionRoutes,
+} from '../features/system/index.ts';
 import { trashRoutes } from '../features/trash/index.ts';
 import type { Routes } from '../platform/http/routes.ts';
 
@@ -26,6 +32,8 @@ import type { Routes } from '../platform/http/routes.ts';
 export const apiRoutes: Routes[] = [
   healthRoutes,
   systemInfoRoutes,
+  searchRoutes,
+  statisticRoutes,
   permissionRoutes,
   settingRoutes,
   userRoutes,

@@ -3,8 +3,6 @@
  * removes it here, and the contract test compares it from then on.
  */
 const BY_TAG = {
-  search: ['GET /search'],
-  statistic: ['GET /statistics'],
   Ldap: [
     'POST /ldap/ping',
     'GET /ldap/users/search',

@@ -28,6 +28,7 @@ export {
   insertMember,
   listMemberProjectIds,
   listMembers,
+  listOwnRoles,
   updateMemberRole,
   type Member,
 } from './store.ts';

@@ -74,6 +74,19 @@ export async function findReadOnlyProject(
   return row?.name;
 }
 
+/** The roles that the user has, by the ids of the projects. */
+export async function listOwnRoles(db: Db, userId: number): Promise<Map<number, Role[]>> {
+  const { rows } = await sql<{ project_id: number; role_ids: number[] }>`
+    select project_id, array_agg(distinct role_id) as role_ids from project_role
+    where user_id = ${userId} group by project_id`.execute(db);
+  return new Map(
+    rows.map(({ project_id, role_ids }) => [
+      project_id,
+      role_ids.flatMap((id) => findRole(id) ?? []),
+    ]),
+  );
+}
+
 /** The ids of the projects in which the user has any role. */
 export async function listMemberProjectIds(db: Db, userId: number): Promise<number[]> {
   const rows = await db

@@ -109,6 +109,25 @@ export async function listProjects(
   return { projects, total };
 }
 
+/** Projects whose names contain the text, in the order of names: public ones and these. */
+export async function searchProjects(
+  db: Db,
+  { text, visibleIn }: { text: string; visibleIn: number[] | 'all' },
+  { limit, offset }: { limit: number; offset: number },
+): Promise<Project[]> {
+  return selectProjects(db)
+    .where(sql<boolean>`position(lower(${text}) in p.name) > 0`)
+    .where(
+      visibleIn === 'all'
+        ? sql<boolean>`true`
+        : sql<boolean>`(p.is_public or p.id = any (${visibleIn}::bigint[]))`,
+    )
+    .orderBy('p.name')
+    .limit(limit)
+    .offset(offset)
+    .execute();
+}
+
 export async function findProject(db: Db, id: number): Promise<Project | undefined> {
   return selectProjects(db).where('p.id', '=', id).executeTakeFirst();
 }
