@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test';
 import { Secret } from '../src/lib/secret.ts';
 import { readConfig, toConfig, type ConfigValues } from '../src/platform/config/index.ts';
 import { openLookups } from '../src/platform/db/lookups.ts';
+import { Disks } from '../src/platform/disk/index.ts';
 import type { App } from '../src/platform/http/routes.ts';
 import type { Platform } from '../src/platform/index.ts';
 import { createLog } from '../src/platform/log/index.ts';
@@ -48,6 +49,7 @@ export async function startApp(t: TestContext, options: TestOptions = {}): Promi
   const values = readConfig({});
   values.data = options.besides?.platform.config.data ?? (await temporaryFolder(t));
   values.log.level = 'fatal';
+  Object.assign(values.storage, { reserve_bytes: 0, warn_free_bytes: 0 }); // whatever this machine has left
   options.config?.(values);
   const platform = await openPlatform(values, address);
   const app = await createApp(platform, {
@@ -79,6 +81,7 @@ async function openPlatform(values: ConfigValues, address: Address): Promise<Pla
       maxWaiting: config.overload.waiting_lookups,
     }),
     storage,
+    disks: new Disks(config),
     secretBox: createSecretBox(new Secret('a secret key for tests, 32 characters')),
     log: createLog({ level: values.log.level }),
     metrics: createMetrics(),

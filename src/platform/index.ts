@@ -1,5 +1,6 @@
 import type { Config } from './config/index.ts';
 import type { Db } from './db/connect.ts';
+import type { Disks } from './disk/index.ts';
 import type { Lookups } from './db/lookups.ts';
 import type { Log } from './log/index.ts';
 import type { Metrics } from './metrics/index.ts';
@@ -12,6 +13,7 @@ export interface Platform {
   db: Db;
   lookups: Lookups;
   storage: BlobStorage;
+  disks: Disks;
   secretBox: SecretBox;
   log: Log;
   metrics: Metrics;

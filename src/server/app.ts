@@ -33,6 +33,7 @@ import { limitPipelining } from './limit-pipelining.ts';
 import { metricsRoutes, type CollectMetrics } from './metrics-routes.ts';
 import { requireWritable } from './read-only.ts';
 import type { RateLimits } from './rate-limits.ts';
+import { requireRoom } from './require-room.ts';
 import { answerClientError, refuseExpectation, requireOneHost } from './protocol-errors.ts';
 import { createErrorHandler, toBody } from './reply-error.ts';
 import { observeRequest } from './observe-requests.ts';
@@ -84,6 +85,7 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
     if (request.is404) throw notFound('path', quote(request.originalUrl.split('?')[0]!));
     await requireWritable(platform.lookups, request);
     await authorize(platform.lookups, request);
+    await requireRoom(platform.disks, request);
   });
   app.addHook('preParsing', async (request) => forgeryCheck.requireOwn(request));
 

@@ -2,6 +2,7 @@ import { Secret } from '../lib/secret.ts';
 import { readConfig, toConfig } from '../platform/config/index.ts';
 import { connect } from '../platform/db/connect.ts';
 import { openLookups } from '../platform/db/lookups.ts';
+import { Disks } from '../platform/disk/index.ts';
 import { createLog } from '../platform/log/index.ts';
 import { createMetrics } from '../platform/metrics/index.ts';
 import { createSecretBox } from '../platform/secret-box.ts';
@@ -21,6 +22,7 @@ export async function describeApi(): Promise<string> {
       db,
       lookups,
       storage: await openStorage(config),
+      disks: new Disks(config),
       secretBox: createSecretBox(new Secret('only so that there is one, nothing is sealed')),
       log: createLog({ level: 'fatal' }),
       metrics: createMetrics(),

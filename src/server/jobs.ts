@@ -1,6 +1,7 @@
 import { repositoryCounting } from '../features/artifacts/index.ts';
 import { garbageCollection } from '../features/garbage-collection/index.ts';
 import { quotaWarnings } from '../features/quotas/index.ts';
+import { watchDisks } from '../features/system/index.ts';
 import { trashPurge } from '../features/trash/index.ts';
 import { dispatching } from '../platform/events/index.ts';
 import type { PeriodicJob } from '../platform/jobs/periodic.ts';
@@ -12,4 +13,5 @@ export const periodicJobs: readonly PeriodicJob[] = [
   garbageCollection,
   trashPurge,
   quotaWarnings,
+  watchDisks(),
 ];

@@ -2,7 +2,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 
 import { Refusal, type RefusalCode } from '../lib/errors.ts';
 import { LruMap } from '../lib/lru-map.ts';
-import { isDatabaseUnavailable, isUnstorableText } from '../platform/db/errors.ts';
+import { isDatabaseFull, isDatabaseUnavailable, isUnstorableText } from '../platform/db/errors.ts';
 import { wantedAccess } from './authorize.ts';
 import { limitRestTime, restOfBody } from './body-time.ts';
 import { challenge } from './challenge.ts';
@@ -84,6 +84,13 @@ function dropHeadersOfContent(reply: FastifyReply): void {
 
 function toRefusal(error: unknown, request: FastifyRequest): Refusal | undefined {
   if (error instanceof Refusal) return error;
+  if (isDatabaseFull(error)) {
+    return new Refusal(
+      'UNAVAILABLE',
+      'the disk of the database is full; tell the administrator of this registry',
+      { cause: error, status: 507 },
+    );
+  }
   if (isDatabaseUnavailable(error)) {
     return new Refusal('UNAVAILABLE', 'the database is not available; try again', {
       cause: error,

@@ -22,7 +22,7 @@ export const healthRoutes: Routes = (app, platform) => {
       config: { open: true },
     },
     async (_request, reply) => {
-      const { database, store, room, jobs } = await findHealth();
+      const { database, store, disk, jobs } = await findHealth();
       const isStopping = platform.stopping.aborted;
       const isUsable = database && store && !isStopping;
       const components = [
@@ -30,12 +30,13 @@ export const healthRoutes: Routes = (app, platform) => {
         component('database', database, 'PostgreSQL does not answer'),
         component('jobservice', jobs, 'nothing is done in the background: no job worker runs'),
         component('registry', store, 'the blob store does not answer'),
-        component('storage', room, 'the blob store has less than 1 GiB left; make room for pushes'),
+        component('storage', disk === undefined, disk ?? ''),
       ];
       // A node without room or jobs still serves pulls, so it says so and stays in.
-      return reply
-        .code(isUsable ? 200 : 503)
-        .send({ status: isUsable && room && jobs ? 'healthy' : 'unhealthy', components });
+      return reply.code(isUsable ? 200 : 503).send({
+        status: isUsable && disk === undefined && jobs ? 'healthy' : 'unhealthy',
+        components,
+      });
     },
   );
 

@@ -3,47 +3,72 @@ import { test } from 'node:test';
 
 import type { LightMyRequestResponse } from 'fastify';
 
-import { startApp } from '../../../test/harness.ts';
+import { startApp, type TestApp } from '../../../test/harness.ts';
+import type { Content } from '../../platform/disk/index.ts';
+import { watchDisks } from './jobs.ts';
 
 const GIB = 1024 ** 3;
-const space = (freeBytes: number) => ({ freeBytes, totalBytes: 100 * GIB });
+const BOTH: Content[] = ['blobs', 'database'];
+const limits = { reserve_bytes: GIB, warn_free_bytes: 10 * GIB, warn_free_percent: 5 };
 
 const find = (reply: LightMyRequestResponse, component: string) =>
   reply.json().components.find(({ name }: { name: string }) => name === component);
 
-test('a nearly full store is unhealthy, but the node stays in: pulls still work', async (t) => {
-  const { as, platform } = await startApp(t);
-  t.mock.method(platform.storage, 'findSpace', async () => space(GIB - 1));
+const start = (t: Parameters<typeof startApp>[0]) =>
+  startApp(t, { config: (values) => Object.assign(values.storage, limits) });
 
-  const reply = await as('anonymous').get('/api/v2.0/health');
+/** What the disk of 100 GiB has left from now on. */
+function leave({ platform }: TestApp, t: Parameters<typeof startApp>[0], freeBytes: number) {
+  const disk = { holds: BOTH, freeBytes, totalBytes: 100 * GIB };
+  return t.mock.method(platform.disks, 'list', async () => [disk]).mock;
+}
 
-  assert.equal(reply.statusCode, 200);
-  assert.equal(reply.json().status, 'unhealthy');
-  assert.deepEqual(find(reply, 'storage'), {
-    name: 'storage',
-    status: 'unhealthy',
-    error: 'the blob store has less than 1 GiB left; make room for pushes',
+const ROWS: [free: number, error: string][] = [
+  [
+    4 * GIB,
+    'the disk of the blobs and the database has 4.0 GiB of 100.0 GiB left; make room for pushes',
+  ],
+  [
+    GIB / 2,
+    'the disk of the blobs and the database has 512.0 MiB of 100.0 GiB left; pushes are refused, make room',
+  ],
+];
+
+for (const [free, error] of ROWS) {
+  test(`with ${free / GIB} GiB left it is unhealthy, but the node stays in: pulls still work`, async (t) => {
+    const app = await start(t);
+    leave(app, t, free);
+
+    const reply = await app.as('anonymous').get('/api/v2.0/health');
+
+    assert.equal(reply.statusCode, 200);
+    assert.equal(reply.json().status, 'unhealthy');
+    assert.deepEqual(find(reply, 'storage'), {
+      name: 'storage',
+      status: 'unhealthy',
+      error,
+    });
   });
-});
+}
 
-test('a store with room, or without a limit, is healthy', async (t) => {
-  for (const free of [space(GIB), undefined]) {
-    const { as, platform } = await startApp(t);
-    t.mock.method(platform.storage, 'findSpace', async () => free);
+test('a disk with room, or none of our own, is healthy', async (t) => {
+  const app = await start(t);
+  leave(app, t, 5 * GIB);
+  const room = await app.as('anonymous').get('/api/v2.0/health');
+  const other = await start(t);
+  t.mock.method(other.platform.disks, 'list', async () => []);
+  const none = await other.as('anonymous').get('/api/v2.0/health');
 
-    const reply = await as('anonymous').get('/api/v2.0/health');
-
-    assert.equal(reply.json().status, 'healthy', JSON.stringify(free));
-  }
+  assert.deepEqual([room.json().status, none.json().status], ['healthy', 'healthy']);
 });
 
 test('the file system is not asked for each request', async (t) => {
-  const { as, platform } = await startApp(t);
-  const asked = t.mock.method(platform.storage, 'findSpace', async () => space(GIB));
+  const app = await start(t);
+  const asked = leave(app, t, 50 * GIB);
 
-  for (let times = 0; times < 5; times++) await as('anonymous').get('/api/v2.0/health');
+  for (let times = 0; times < 5; times++) await app.as('anonymous').get('/api/v2.0/health');
 
-  assert.equal(asked.mock.callCount(), 1);
+  assert.equal(asked.callCount(), 1);
 });
 
 test('a store that hangs is unhealthy, and health does not hang with it', async (t) => {
@@ -81,4 +106,31 @@ test('components have the names that clients of Harbor know, in order', async (t
     components.map(({ name }: { name: string }) => name),
     ['core', 'database', 'jobservice', 'registry', 'storage'],
   );
+});
+
+test('the log tells once of each change, and the figures are there', async (t) => {
+  const app = await start(t);
+  const { platform } = app;
+  const told: string[] = [];
+  for (const level of ['info', 'warn', 'error'] as const) {
+    t.mock.method(platform.log, level, (_fields: object, message: string) => {
+      told.push(`${level}: ${message}`);
+    });
+  }
+  const watch = watchDisks();
+
+  for (const free of [50, 4, 4, 4.9, 5.2, 0.5, 0.9, 1.05, 4, 50, 50]) {
+    leave(app, t, free * GIB);
+    await watch.run(platform, new AbortController().signal);
+  }
+
+  assert.deepEqual(told, [
+    'warn: disk nearly full',
+    'error: disk full but for the reserve, pushes refused',
+    'warn: disk nearly full',
+    'info: disk has room again',
+  ]);
+  const figures = await platform.metrics.registry.metrics();
+  assert.match(figures, /roadstead_storage_free_bytes\{content="database"\} 53687091200/);
+  assert.match(figures, /roadstead_storage_total_bytes\{content="blobs"\} 107374182400/);
 });

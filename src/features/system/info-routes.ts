@@ -44,7 +44,7 @@ const Volumes = Reply({
 });
 
 /** Harbor's `/systeminfo`: what clients ask first. */
-export const systemInfoRoutes: Routes = (app, { config, lookups, storage }) => {
+export const systemInfoRoutes: Routes = (app, { config, lookups, disks }) => {
   app.get(
     '/systeminfo',
     {
@@ -86,9 +86,10 @@ export const systemInfoRoutes: Routes = (app, { config, lookups, storage }) => {
       config: { access: 'system-volumes:read' },
     },
     async () => {
-      const space = await storage.findSpace();
-      if (space === undefined) return { storage: [] };
-      return { storage: [{ total: space.totalBytes, free: space.freeBytes }] };
+      const found = await disks.list();
+      return {
+        storage: found.map(({ freeBytes, totalBytes }) => ({ total: totalBytes, free: freeBytes })),
+      };
     },
   );
 

@@ -115,6 +115,29 @@ export const ConfigSchema = group('Configuration of `roadstead server`', {
       minimum: 100,
     }),
   }),
+  storage: group(
+    'The disk under the data folder: that of the blobs, unless they are in a bucket, and of the embedded database.',
+    {
+      reserve_bytes: Type.Integer({
+        description:
+          'Pushes are refused (507) when less than this would be left, so that PostgreSQL, which stops when it can not write, goes on, and with it pulls and deletes. 0: no reserve.',
+        default: 1024 ** 3,
+        minimum: 0,
+      }),
+      warn_free_percent: Type.Integer({
+        description:
+          'With less than this part of the disk left the log has a warning, and `/api/v2.0/health` says `unhealthy` (with 200).',
+        default: 5,
+        minimum: 0,
+        maximum: 100,
+      }),
+      warn_free_bytes: Type.Integer({
+        description: 'On a large disk, where that part would be more than this, this counts.',
+        default: 10 * 1024 ** 3,
+        minimum: 0,
+      }),
+    },
+  ),
   s3: group('Blobs in a bucket of an S3 store, rather than in the data folder.', {
     bucket: Type.Optional(
       Type.String({ description: 'Name of the bucket. If set, blobs are there.', minLength: 3 }),

@@ -8,6 +8,8 @@ export interface JobMetrics {
   gcWaiting: Gauge;
   gcOldest: Gauge;
   gcHeldSince: Gauge<'hold'>;
+  storageFree: Gauge<'content'>;
+  storageTotal: Gauge<'content'>;
 }
 
 export function createJobMetrics(registers: Registry[]): JobMetrics {
@@ -41,6 +43,18 @@ export function createJobMetrics(registers: Registry[]): JobMetrics {
       name: 'roadstead_gc_held_since_timestamp_seconds',
       help: 'Since when a hold keeps garbage collection from removing anything. Not there: nothing is held.',
       labelNames: ['hold'],
+      registers,
+    }),
+    storageFree: new Gauge({
+      name: 'roadstead_storage_free_bytes',
+      help: "What is left on this node's disk of the blobs, or of the database. Not there: they are not on this node.",
+      labelNames: ['content'],
+      registers,
+    }),
+    storageTotal: new Gauge({
+      name: 'roadstead_storage_total_bytes',
+      help: 'The size of that disk.',
+      labelNames: ['content'],
       registers,
     }),
   };

@@ -243,14 +243,6 @@ function checkKeeping(check: Check): void {
     assert.equal(await storage.isHealthy(), true);
   });
 
-  check('the room there is, where it can be known, is numbers of bytes', async (storage) => {
-    const space = await storage.findSpace();
-
-    for (const bytes of space === undefined ? [] : [space.freeBytes, space.totalBytes]) {
-      assert.ok(Number.isSafeInteger(bytes) && bytes >= 0, String(bytes));
-    }
-  });
-
   check('locations differ and hold no path to elsewhere', async (storage) => {
     const locations = Array.from({ length: 1000 }, () => storage.newLocation());
 

@@ -70,20 +70,12 @@ export const SHARDS: readonly string[] = Array.from({ length: 256 }, (_, number)
   number.toString(16).padStart(2, '0'),
 );
 
-export interface Space {
-  totalBytes: number;
-  /** How many bytes may still be stored. */
-  freeBytes: number;
-}
-
 /** Where the bytes of blobs are. Every driver passes `adapter-suite.ts`. */
 export interface BlobStorage {
   /** Makes what the driver needs. Every process calls it at start, before anything else, perhaps at once. */
   prepare(): Promise<void>;
   /** Whether the store answers. */
   isHealthy(): Promise<boolean>;
-  /** How much there is room for; undefined when there is no limit that could be known. */
-  findSpace(): Promise<Space | undefined>;
   /** A key that was never used and never will be again. */
   newLocation(): string;
   /** Opens `location` to add bytes behind a checkpoint; what lies beyond is dropped. 0 bytes: it is made. */

@@ -2,6 +2,7 @@
 import { toConfig } from '../../platform/config/index.ts';
 import { connect } from '../../platform/db/connect.ts';
 import { openLookups } from '../../platform/db/lookups.ts';
+import { Disks } from '../../platform/disk/index.ts';
 import type { Platform } from '../../platform/index.ts';
 import { createLog } from '../../platform/log/index.ts';
 import { createMetrics } from '../../platform/metrics/index.ts';
@@ -51,6 +52,7 @@ async function openPlatform({
       onIdleError: (error) => log.warn({ err: error }, 'database connection lost'),
     }),
     storage: await openStorage(config),
+    disks: new Disks(config),
     secretBox: createSecretBox(new Secret(secretKey)),
     log,
     metrics,

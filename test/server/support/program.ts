@@ -120,6 +120,9 @@ export function serverEnvironment(data: string, env: Environment = {}): Environm
     ROADSTEAD_PORT: '0',
     ROADSTEAD_WORKERS: '1', // quicker
     ROADSTEAD_LOG_REQUESTS: 'all',
+    // Whatever this machine has left.
+    ROADSTEAD_STORAGE_RESERVE_BYTES: '0',
+    ROADSTEAD_STORAGE_WARN_FREE_BYTES: '0',
     ...env,
   };
 }

@@ -11,14 +11,7 @@ export class LogFile {
   constructor(path: string) {
     this.path = path;
     this.#rotate();
-    const rotate = () => {
-      try {
-        this.#rotate();
-      } catch {
-        // The disk may be full; it is tried again.
-      }
-    };
-    this.#timer = setInterval(rotate, CHECK_EVERY_MS).unref();
+    this.#timer = setInterval(() => this.#rotate(), CHECK_EVERY_MS).unref();
   }
 
   /** For a child's output: opened for appending, so that cutting the file under it does no harm. */
@@ -47,8 +40,12 @@ export class LogFile {
   }
 
   #rotate(): void {
-    if (this.sizeBytes() < LIMIT_BYTES) return;
-    copyFileSync(this.path, `${this.path}.1`);
-    truncateSync(this.path);
+    try {
+      if (this.sizeBytes() < LIMIT_BYTES) return;
+      copyFileSync(this.path, `${this.path}.1`);
+      truncateSync(this.path);
+    } catch {
+      // The disk may be full; it is tried again.
+    }
   }
 }

@@ -19,7 +19,7 @@ async function findHandleMethods(): Promise<FileHandle> {
 }
 
 async function prepareStorage(t: TestContext) {
-  const storage = openFolderStorage(join(await temporaryFolder(t), 'blobs'));
+  const storage = openFolderStorage(join(await temporaryFolder(t), 'blobs'), 0);
   await storage.prepare();
   return storage;
 }
@@ -27,14 +27,14 @@ async function prepareStorage(t: TestContext) {
 testStorage('folder', {
   begin: async (t) => {
     const root = join(await temporaryFolder(t), 'blobs');
-    return () => openFolderStorage(root);
+    return () => openFolderStorage(root, 0);
   },
 });
 
 test('a folder store has its 256 shard folders, even if several processes make them at once', async (t) => {
   const root = join(await temporaryFolder(t), 'blobs');
 
-  await Promise.all([1, 2, 3, 4].map(() => openFolderStorage(root).prepare()));
+  await Promise.all([1, 2, 3, 4].map(() => openFolderStorage(root, 0).prepare()));
 
   const shards = await readdir(root);
   assert.equal(shards.length, 256);
@@ -43,7 +43,7 @@ test('a folder store has its 256 shard folders, even if several processes make t
 
 test('a folder store whose folder is gone is not healthy', async (t) => {
   const root = join(await temporaryFolder(t), 'blobs');
-  const storage = openFolderStorage(root);
+  const storage = openFolderStorage(root, 0);
   await storage.prepare();
 
   await rm(root, { recursive: true });
@@ -53,7 +53,7 @@ test('a folder store whose folder is gone is not healthy', async (t) => {
 
 test('a reader that is closed, or could not be opened, leaves no file open', async (t) => {
   const root = join(await temporaryFolder(t), 'blobs');
-  const storage = openFolderStorage(root);
+  const storage = openFolderStorage(root, 0);
   await storage.prepare();
   const location = storage.newLocation();
   const writer = await storage.openWriter(location, BEGINNING);
@@ -78,7 +78,7 @@ test('a reader that is closed, or could not be opened, leaves no file open', asy
 
 test('bytes that were written but not synced are given back when the writer closes', async (t) => {
   const root = await temporaryFolder(t);
-  const storage = openFolderStorage(root);
+  const storage = openFolderStorage(root, 0);
   await storage.prepare();
   const location = storage.newLocation();
   const writer = await storage.openWriter(location, BEGINNING);
@@ -158,7 +158,7 @@ test('a large file is synced while it comes, and a failure then is not forgotten
 
 test('a small file that can not be written whole leaves nothing', async (t) => {
   const root = join(await temporaryFolder(t), 'blobs');
-  const storage = openFolderStorage(root);
+  const storage = openFolderStorage(root, 0);
   await storage.prepare();
   const location = storage.newLocation();
   await storage.writeWhole(location, Buffer.from('first'));

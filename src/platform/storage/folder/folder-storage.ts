@@ -8,11 +8,11 @@ import {
   readdir,
   readFile,
   rm,
-  statfs,
   type FileHandle,
 } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { Room } from '../../disk/index.ts';
 import {
   BEGINNING,
   SHARDS,
@@ -21,29 +21,31 @@ import {
   type BlobWriter,
   type ByteRange,
   type Checkpoint,
-  type Space,
   type StoredBytes,
 } from '../adapter.ts';
 import { readAll } from '../read-all.ts';
 import { FolderReader } from './folder-reader.ts';
 import { FolderWriter, syncFolder } from './folder-writer.ts';
+import { explain } from './full-disk.ts';
 import { findFile, listFiles, LOCATION } from './list-files.ts';
 import { WholeFiles } from './whole-files.ts';
 
 /** On another file system, too many links, or not allowed or known there. */
 const CANNOT_LINK = ['EXDEV', 'EMLINK', 'EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'];
 
-/** Blobs as files: `<root>/<2 hex digits>/<uuid>`, 256 shard folders made at start. */
-export function openFolderStorage(root: string): BlobStorage {
-  return new FolderStorage(root);
+/** Blobs as files: `<root>/<2 hex digits>/<uuid>`, 256 shard folders made at start. So much is left free. */
+export function openFolderStorage(root: string, reserveBytes: number): BlobStorage {
+  return new FolderStorage(root, new Room(root, reserveBytes));
 }
 
 class FolderStorage implements BlobStorage {
   readonly #root: string;
+  readonly #room: Room;
   readonly #wholeFiles = new WholeFiles();
 
-  constructor(root: string) {
+  constructor(root: string, room: Room) {
     this.#root = root;
+    this.#room = room;
   }
 
   async prepare(): Promise<void> {
@@ -64,11 +66,6 @@ class FolderStorage implements BlobStorage {
     );
   }
 
-  async findSpace(): Promise<Space> {
-    const { bavail, blocks, bsize } = await statfs(this.#root);
-    return { totalBytes: blocks * bsize, freeBytes: bavail * bsize };
-  }
-
   newLocation(): string {
     const uuid = randomUUID();
     return `${uuid.slice(0, 2)}/${uuid}`;
@@ -77,15 +74,17 @@ class FolderStorage implements BlobStorage {
   async openWriter(location: string, { sizeBytes: offsetBytes }: Checkpoint): Promise<BlobWriter> {
     const path = this.#path(location);
     const isNew = offsetBytes === 0;
-    const handle = await open(path, isNew ? 'w' : 'r+', 0o600);
+    const handle = await open(path, isNew ? 'w' : 'r+', 0o600).catch(explain);
     const size = isNew ? 0 : await requireBytes(handle, location, offsetBytes);
     const isCut = size > offsetBytes;
     if (isCut) await handle.truncate(offsetBytes);
-    return new FolderWriter({ handle, location, path, sizeBytes: offsetBytes, isNew, isCut });
+    const file = { handle, location, path, sizeBytes: offsetBytes, isNew, isCut };
+    return new FolderWriter(file, this.#room);
   }
 
   async writeWhole(location: string, bytes: Uint8Array): Promise<void> {
     const path = this.#path(location);
+    await this.#room.spend(bytes.byteLength);
     try {
       await this.#wholeFiles.write(path, bytes);
     } catch (cause) {

@@ -1,6 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+import type { Room } from '../../disk/index.ts';
 import type { BlobWriter, Checkpoint, FinishedBytes } from '../adapter.ts';
 import { explain } from './full-disk.ts';
 
@@ -36,6 +37,7 @@ export interface OpenFile {
 
 export class FolderWriter implements BlobWriter {
   readonly #handle: FileHandle;
+  readonly #room: Room;
   readonly #location: string;
   readonly #path: string;
   #position: number;
@@ -48,8 +50,9 @@ export class FolderWriter implements BlobWriter {
   #unsyncedBytes = 0;
   #syncing: Promise<void> = Promise.resolve();
 
-  constructor({ handle, location, path, sizeBytes, isNew, isCut }: OpenFile) {
+  constructor({ handle, location, path, sizeBytes, isNew, isCut }: OpenFile, room: Room) {
     this.#handle = handle;
+    this.#room = room;
     this.#location = location;
     this.#path = path;
     this.#position = sizeBytes;
@@ -100,7 +103,10 @@ export class FolderWriter implements BlobWriter {
     let left = this.#gatheredBytes;
     this.#gathered = [];
     this.#gatheredBytes = 0;
-    if (left > 0) this.#isFileDurable = false;
+    if (left > 0) {
+      await this.#room.spend(left);
+      this.#isFileDurable = false;
+    }
     while (left > 0) {
       const { bytesWritten } = await this.#handle.writev(chunks, this.#position).catch(explain);
       this.#position += bytesWritten;

@@ -54,10 +54,6 @@ class S3Storage implements BlobStorage {
     );
   }
 
-  async findSpace(): Promise<undefined> {
-    return undefined;
-  }
-
   newLocation(): string {
     const uuid = randomUUID();
     return `${uuid.slice(0, 2)}/${uuid}`;
