@@ -29,6 +29,22 @@ export function limitRestTime(request: FastifyRequest): void {
   if (restOfBody(request) > 0) whenLate(request, REST_MS, () => cut(request));
 }
 
+/**
+ * Closes the connection after the answer, but reads on until the body ends, or for that time: closing it with bytes
+ * unread would reset it, and the client might lose the answer.
+ */
+export function closeWhenRead({ raw }: FastifyRequest): void {
+  const { socket } = raw;
+  const { destroySoon } = socket;
+  // Node calls it when an answer with "Connection: close" is sent.
+  socket.destroySoon = () => {
+    socket.destroySoon = destroySoon;
+    socket.end();
+    if (raw.readableEnded) socket.destroySoon();
+    else raw.once('end', () => socket.destroySoon());
+  };
+}
+
 function whenLate({ raw }: FastifyRequest, ms: number, act: () => void): void {
   const timer = setTimeout(() => {
     if (!raw.readableEnded && !raw.destroyed) act();

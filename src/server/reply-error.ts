@@ -4,7 +4,7 @@ import { Refusal, type RefusalCode } from '../lib/errors.ts';
 import { LruMap } from '../lib/lru-map.ts';
 import { isDatabaseFull, isDatabaseUnavailable, isUnstorableText } from '../platform/db/errors.ts';
 import { wantedAccess } from './authorize.ts';
-import { limitRestTime, restOfBody } from './body-time.ts';
+import { closeWhenRead, limitRestTime, restOfBody } from './body-time.ts';
 import { challenge } from './challenge.ts';
 import { ValidationError } from './validate.ts';
 
@@ -41,8 +41,12 @@ export function createErrorHandler({ externalUrl }: { externalUrl: string | unde
     }
     dropHeadersOfContent(reply);
     limitRestTime(request);
-    const isTooMuch = restOfBody(request) > MOST_TO_READ || refusal?.code === 'REQUEST_TIMEOUT';
-    if (isTooMuch && request.raw.httpVersionMajor === 1) void reply.header('connection', 'close');
+    const isLate = refusal?.code === 'REQUEST_TIMEOUT';
+    const isTooMuch = restOfBody(request) > MOST_TO_READ;
+    if ((isLate || isTooMuch) && request.raw.httpVersionMajor === 1) {
+      void reply.header('connection', 'close');
+      if (!isLate) closeWhenRead(request);
+    }
     if (refusal === undefined) {
       request.log.error({ err: error }, 'request failed');
       void reply
