@@ -17,7 +17,7 @@ import { readConfig, toConfig } from '../platform/config/index.ts';
 import { openStorage } from '../platform/storage/index.ts';
 import type { Command, CommandLine } from './command.ts';
 import { showDamaged } from './show-damaged.ts';
-import { stopSignal } from './stop-signal.ts';
+import { untilStopped } from './stop-signal.ts';
 import { withDatabase } from './with-database.ts';
 
 export const backupCommand: Command = {
@@ -58,19 +58,21 @@ async function backUp(dir: string, { options }: CommandLine): Promise<number> {
     return 2;
   }
   const config = toConfig(readConfig());
-  const signal = stopSignal();
-  const made = await withDatabase(config, async (db, address) =>
-    makeBackup({
-      address,
-      db,
-      storage: await openStorage(config),
-      store: config.s3.bucket === undefined ? 'folder' : 's3',
-      dir,
-      content: blobs === 'copy' ? 'copied' : 'listed',
-      keep,
-      progress: new Progress(process.stderr),
-      signal,
-    }),
+  const storage = await openStorage(config);
+  const made = await untilStopped((signal) =>
+    withDatabase(config, (db, address) =>
+      makeBackup({
+        address,
+        db,
+        storage,
+        store: config.s3.bucket === undefined ? 'folder' : 's3',
+        dir,
+        content: blobs === 'copy' ? 'copied' : 'listed',
+        keep,
+        progress: new Progress(process.stderr),
+        signal,
+      }),
+    ),
   );
   return showMade(made, config.secret_key === undefined ? config.data : undefined);
 }
@@ -117,9 +119,8 @@ function describe({ tables, blobs, program }: Omit<Manifest, 'format'>): string 
 async function verify(root: string, { options }: CommandLine): Promise<number> {
   const name = await findName(root, options.backup as string | undefined);
   const progress = new Progress(process.stderr);
-  const { manifest, damaged } = await verifyBackup(
-    { root, name },
-    { progress, signal: stopSignal() },
+  const { manifest, damaged } = await untilStopped((signal) =>
+    verifyBackup({ root, name }, { progress, signal }),
   );
   if (damaged.length === 0) {
     console.log(`${name} is whole: ${describe(manifest)}`);

@@ -15,7 +15,7 @@ import { migrate } from '../platform/db/migrate.ts';
 import { createLog } from '../platform/log/index.ts';
 import { openStorage } from '../platform/storage/index.ts';
 import type { Command, CommandLine } from './command.ts';
-import { stopSignal } from './stop-signal.ts';
+import { untilStopped } from './stop-signal.ts';
 import { withDatabase } from './with-database.ts';
 
 export const gcCommand: Command = {
@@ -89,9 +89,9 @@ async function release(db: Db, name: string): Promise<void> {
 async function collect(db: Db, config: Config): Promise<void> {
   const storage = await openStorage(config);
   await storage.prepare();
-  const round = await collectGarbage(
-    { db, storage, config, log: createLog({ level: 'warn' }) },
-    stopSignal(),
+  const log = createLog({ level: 'warn' });
+  const round = await untilStopped((signal) =>
+    collectGarbage({ db, storage, config, log }, signal),
   );
   console.log(`Uploads given up:     ${round.uploads}`);
   console.log(`Blobs collected:      ${round.blobs} (${formatBytes(round.bytes)})`);

@@ -7,7 +7,7 @@ import { openStorage } from '../platform/storage/index.ts';
 import { findSecretKey } from '../server/process/secret-key.ts';
 import type { Command } from './command.ts';
 import { showDamaged } from './show-damaged.ts';
-import { stopSignal } from './stop-signal.ts';
+import { untilStopped } from './stop-signal.ts';
 import { withDatabase } from './with-database.ts';
 
 export const restoreCommand: Command = {
@@ -35,24 +35,26 @@ export const restoreCommand: Command = {
     const root = resolve(parameters[0]!);
     const name = await findName(root, options.backup as string | undefined);
     const config = toConfig(readConfig());
-    const signal = stopSignal();
-    const damaged = await withDatabase(config, async (db, address) => {
-      const key = findSecretKey(config);
-      return restore({
-        address,
-        db,
-        storage: await openStorage(config),
-        store: config.s3.bucket === undefined ? 'folder' : 's3',
-        secretBox: key && createSecretBox(key),
-        root,
-        name,
-        keepBlobs: options['keep-blobs'] === true,
-        newSecretKey: options['new-secret-key'] === true,
-        withoutDamaged: options['without-damaged'] === true,
-        progress: new Progress(process.stderr),
-        signal,
-      });
-    });
+    const key = findSecretKey(config);
+    const storage = await openStorage(config);
+    const damaged = await untilStopped((signal) =>
+      withDatabase(config, (db, address) =>
+        restore({
+          address,
+          db,
+          storage,
+          store: config.s3.bucket === undefined ? 'folder' : 's3',
+          secretBox: key && createSecretBox(key),
+          root,
+          name,
+          keepBlobs: options['keep-blobs'] === true,
+          newSecretKey: options['new-secret-key'] === true,
+          withoutDamaged: options['without-damaged'] === true,
+          progress: new Progress(process.stderr),
+          signal,
+        }),
+      ),
+    );
     const isFinished = damaged.length === 0 || options['without-damaged'] === true;
     console.log(isFinished ? `${name} is restored.` : `${name} is NOT restored, not all of it.`);
     return showDamaged(

@@ -3,11 +3,11 @@
  * those under way have ended.
  */
 export async function forEachAtOnce<T>(
-  items: AsyncIterable<T>,
+  items: AsyncIterable<T> | Iterable<T>,
   limit: number,
   work: (item: T) => Promise<void>,
 ): Promise<void> {
-  const queue = items[Symbol.asyncIterator]();
+  const queue = iterate(items);
   let isFailed = false;
   const workOn = async () => {
     try {
@@ -22,7 +22,11 @@ export async function forEachAtOnce<T>(
     }
   };
   const results = await Promise.allSettled(Array.from({ length: limit }, workOn));
-  await queue.return?.();
+  await queue.return();
   const failed = results.find(({ status }) => status === 'rejected');
   if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
+}
+
+async function* iterate<T>(items: AsyncIterable<T> | Iterable<T>): AsyncGenerator<T, void> {
+  yield* items;
 }

@@ -1,4 +1,6 @@
 /** Backups of a test app, and what comes of them elsewhere. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 
 import { findName } from '../../src/features/backup/backup-folder.ts';
@@ -7,6 +9,8 @@ import { Progress } from '../../src/features/backup/progress.ts';
 import type { RestoreOptions } from '../../src/features/backup/restore-options.ts';
 import { restore } from '../../src/features/backup/restore.ts';
 import { readConfig, toConfig, type ConfigValues } from '../../src/platform/config/index.ts';
+import type { Db } from '../../src/platform/db/connect.ts';
+import { isEmptyDatabase } from '../../src/platform/db/dump/index.ts';
 import { openStorage } from '../../src/platform/storage/index.ts';
 import { startApp, temporaryFolder, type TestApp } from '../harness.ts';
 import { createDatabase, open, type Address } from './database.ts';
@@ -75,6 +79,28 @@ export async function restoreInto(
   } finally {
     await db.destroy();
   }
+}
+
+/** An app, a folder for its backups, and where they can be restored. */
+export async function startWithPlace(t: TestContext) {
+  const app = await startApp(t);
+  const dir = join(await temporaryFolder(t), 'backups');
+  return { ...app, admin: app.as('admin'), dir, place: await emptyPlace(t) };
+}
+
+export async function ask<T>(address: Address, question: (db: Db) => Promise<T>): Promise<T> {
+  const db = open(address, 1);
+  try {
+    return await question(db);
+  } finally {
+    await db.destroy();
+  }
+}
+
+/** Whether nothing has come there. */
+export async function isUntouched({ address, data }: Place): Promise<boolean> {
+  const entries = await readdir(data, { recursive: true, withFileTypes: true });
+  return !entries.some((entry) => entry.isFile()) && (await ask(address, isEmptyDatabase));
 }
 
 /** The program on what was restored. */

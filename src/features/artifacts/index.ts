@@ -3,11 +3,14 @@ export {
   findBlobSource,
   forgetBlobDeletion,
   insertBlobDeletion,
+  insertBlobDeletions,
+  loseBlobs,
   mountBlob,
   putBlob,
-  relocateBlob,
+  relocateBlobs,
   touchBlob,
   type BlobSource,
+  type RelocatedBlob,
   type WholeBlob,
 } from './store/blobs.ts';
 export {

@@ -40,9 +40,7 @@ export async function openFolder(dir: string, registry: string | undefined): Pro
   const lock = takeLock(root);
   try {
     const { id } = await readSign(root, registry);
-    const leftovers = (await readdir(root)).filter((entry) => UNFINISHED.test(entry));
-    for (const entry of leftovers) await rm(join(root, entry), { recursive: true });
-    return { root, id, lock, hadLeftovers: leftovers.length > 0 };
+    return { root, id, lock, hadLeftovers: await removeUnfinished(root) };
   } catch (cause) {
     lock.release();
     throw cause;
@@ -56,6 +54,13 @@ async function makeFolder(root: string): Promise<void> {
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
   }
+}
+
+/** Takes away what is no whole backup. False: there was nothing. */
+export async function removeUnfinished(root: string): Promise<boolean> {
+  const entries = (await readdir(root)).filter((entry) => UNFINISHED.test(entry));
+  for (const entry of entries) await rm(join(root, entry), { recursive: true });
+  return entries.length > 0;
 }
 
 function takeLock(root: string): FileLock {

@@ -17,6 +17,8 @@ import { startApp, temporaryFolder, type TestApp } from '../../../test/harness.t
 import { listHolds, takeHold } from '../garbage-collection/index.ts';
 import { listNames } from './backup-folder.ts';
 import { blobPath } from './blob-folder.ts';
+import { Progress } from './progress.ts';
+import { verifyBackup } from './verify-backup.ts';
 
 const APP = 'library/app';
 
@@ -25,6 +27,11 @@ async function start(t: TestContext) {
   const dir = join(await temporaryFolder(t), 'backups');
   return { ...app, admin: app.as('admin'), dir };
 }
+
+const quietly = {
+  progress: new Progress({ write() {} }),
+  signal: new AbortController().signal,
+};
 
 /** The files of all content in a folder of backups. */
 async function listContent(dir: string): Promise<string[]> {
@@ -68,6 +75,35 @@ test('what is restored elsewhere is the registry as it was', async (t) => {
   }
   await pushImage(restored.as('ann'), 'team/app', '3', { layers: ['new', 'layer'] });
   await restored.createProject('another');
+});
+
+test('every table is in a backup, but for what is only of its moment', async (t) => {
+  const app = await start(t);
+
+  const { manifest } = await backUp(app, app.dir);
+
+  const names = manifest.tables.map(({ name }) => name);
+  const { rows } = await sql<{ name: string }>`
+    select relname::text as name from pg_class
+    where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition`.execute(
+    app.platform.db,
+  );
+  assert.deepEqual(
+    rows
+      .map(({ name }) => name)
+      .filter((name) => !names.includes(name))
+      .toSorted(),
+    [
+      'blob_deletion',
+      'collection_hold',
+      'session',
+      'sign_in_failure',
+      'signing_key',
+      'unfinished_restore',
+      'unrestored_blob',
+      'upload',
+    ],
+  );
 });
 
 test('while images are pushed a backup shows one moment, with all that was pushed before', async (t) => {
@@ -168,18 +204,27 @@ test('a store that is another one than that of the registry is no reason for an 
   assert.deepEqual(await listNames(app.dir), []);
 });
 
-test('content of a folder that was cut short is brought again', async (t) => {
+test('damage to content is found when it is read again, and mended by the next backup', async (t) => {
   const app = await start(t);
-  await pushBlob(app.admin, APP, 'content');
-  await backUp(app, app.dir);
-  const path = blobPath(app.dir, digestOf('content'));
-  await rm(path);
-  await writeFile(path, 'con');
-
+  await pushImage(app.admin, APP, '1', { layers: ['rotten', 'short', 'lost', 'whole'] });
+  app.platform.storage.linkTo = async () => false;
   const { manifest } = await backUp(app, app.dir);
+  const paths = ['rotten', 'short', 'lost'].map((text) => blobPath(app.dir, digestOf(text)));
+  await writeFile(paths[0]!, 'ROTTEN');
+  await truncate(paths[1]!, 3);
+  await rm(paths[2]!);
+  const verify = () => verifyBackup({ root: app.dir, name: manifest.name }, quietly);
 
-  assert.equal(manifest.blobs.new_count, 1);
-  assert.equal((await stat(path)).size, 7);
+  const { damaged } = await verify();
+  for (const path of paths) await rm(path, { force: true });
+  const next = await backUp(app, app.dir);
+
+  assert.deepEqual(
+    damaged.map(({ digest }) => digest).toSorted(),
+    ['rotten', 'short', 'lost'].map((text) => digestOf(text)).toSorted(),
+  );
+  assert.equal(next.manifest.blobs.new_count, 3);
+  assert.deepEqual((await verify()).damaged, []);
 });
 
 test('nothing is removed from the store while a backup runs, and a hold that a crash left is taken over', async (t) => {

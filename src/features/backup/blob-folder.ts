@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { createReadStream, existsSync } from 'node:fs';
+import { open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 
 import { describeError } from '../../lib/describe-error.ts';
 import { digestAlgorithm, digestFromHash, type Digest } from '../../oci/digest.ts';
@@ -16,6 +16,23 @@ export function blobPath(root: string, digest: Digest): string {
   return join(blobRoot(root), digestAlgorithm(digest), hex.slice(0, 2), hex);
 }
 
+/** Of blobs in the order of their digests those that the folder lacks. A file gets its name there when it is whole. */
+export async function* eachAbsent<T extends { digest: Digest }>(
+  root: string,
+  blobs: AsyncIterable<T>,
+): AsyncGenerator<T, void> {
+  let shard = '';
+  let names = new Set<string>();
+  for await (const blob of blobs) {
+    const path = blobPath(root, blob.digest);
+    if (dirname(path) !== shard) {
+      shard = dirname(path);
+      names = new Set(existsSync(shard) ? await readdir(shard) : []);
+    }
+    if (!names.has(basename(path))) yield blob;
+  }
+}
+
 /** Undefined: it is not there. */
 export async function findFileSize(path: string): Promise<number | undefined> {
   return stat(path).then(
@@ -25,10 +42,6 @@ export async function findFileSize(path: string): Promise<number | undefined> {
       throw error;
     },
   );
-}
-
-export async function makeShard(path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
 }
 
 /** The bytes of a blob can't be had, or are others than its digest names. */
@@ -61,10 +74,12 @@ export async function writeBlobFile(
 /** The bytes of a file, which must be those that the digest names. */
 export function readBlobFile(
   path: string,
-  digest: Digest,
+  { digest, sizeBytes }: { digest: Digest; sizeBytes: number },
   signal: AbortSignal,
 ): AsyncGenerator<Buffer, void> {
-  const chunks = createReadStream(path, { highWaterMark: READ_BYTES, signal });
+  // It is memory that is taken before anything is read.
+  const highWaterMark = Math.min(READ_BYTES, sizeBytes + 1);
+  const chunks = createReadStream(path, { highWaterMark, signal });
   return requireDigest(chunks as AsyncIterable<Buffer>, digest);
 }
 

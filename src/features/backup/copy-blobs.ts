@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { forEachAtOnce } from '../../lib/at-once.ts';
@@ -8,8 +8,8 @@ import { syncFolder } from './backup-folder.ts';
 import {
   blobPath,
   blobRoot,
+  eachAbsent,
   findFileSize,
-  makeShard,
   unreadable,
   UnreadableError,
   writeBlobFile,
@@ -42,10 +42,11 @@ export async function copyBlobs(dump: Dump, options: CopyOptions): Promise<Copie
   const shards = new Set<string>();
   await forEachAtOnce(eachNew(dump, options), AT_ONCE, async (blob) => {
     const path = blobPath(root, blob.digest);
+    const shard = dirname(path);
+    if (!shards.has(shard)) await mkdir(shard, { recursive: true, mode: 0o700 });
+    shards.add(shard);
     try {
-      await makeShard(path);
       await copyBlob(options.storage, blob, path);
-      shards.add(dirname(path));
       copied.new_count += 1;
       copied.new_bytes += blob.sizeBytes;
     } catch (error) {
@@ -75,20 +76,18 @@ async function findWanted(dump: Dump, options: CopyOptions): Promise<Amount> {
   return wanted;
 }
 
-/** Blobs that are not in the folder yet: a name there is a whole file. */
 async function* eachNew(
   { folder, blobs }: Dump,
   { root, signal }: CopyOptions,
 ): AsyncGenerator<ListedBlob, void> {
-  for await (const blob of readBlobList(folder, blobs.list)) {
+  for await (const blob of eachAbsent(root, readBlobList(folder, blobs.list))) {
     signal.throwIfAborted();
-    if ((await findFileSize(blobPath(root, blob.digest))) !== blob.sizeBytes) yield blob;
+    yield blob;
   }
 }
 
 /** A second name for the registry's own file where that can be, as nothing ever changes it; else a copy. */
 async function copyBlob(storage: BlobStorage, blob: ListedBlob, path: string): Promise<void> {
-  await rm(path, { force: true });
   const isLinked = await storage.linkTo?.(blob.location, path).catch(unreadable);
   if (isLinked !== true) return writeBlobFile(path, blob.digest, readBlob(storage, blob));
   const size = await findFileSize(path);

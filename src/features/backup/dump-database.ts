@@ -41,33 +41,37 @@ export interface DumpOptions {
 
 /** Writes all rows, as they are at one moment, into the place of a new backup. */
 export async function dumpDatabase(options: DumpOptions): Promise<Dump> {
-  return inLongTransaction(options.address, 'read', async (transaction) => {
-    const { db } = transaction;
-    const migrations = await listApplied(db).catch(explainEmpty);
-    requireKnown(listMigrations(), migrations);
-    const { made_at: madeAt, ...moment } = await store.findMoment(db);
-    const name = nameOf(madeAt);
-    const folder = await beginBackup(options.root, name);
-    const { tables: all, ...shape } = await readShape(db);
-    const sealed = await store.findSecretCheck(db);
-    const tables: Dump['tables'] = [];
-    for (const table of all.filter((one) => !isLeftOut(one.name))) {
-      tables.push(await dumpTable(transaction, table, { ...options, folder }));
-    }
-    const rows = transaction.copyOut(store.LIST_BLOBS);
-    const list = await storeFile(folder, 'blobs.zst', rows, options.signal);
-    return {
-      folder,
-      name,
-      ...moment,
-      made_at: madeAt.toISOString(),
-      migrations,
-      tables,
-      ...shape,
-      ...(sealed === undefined ? {} : { secret_check: sealed.toString('base64') }),
-      blobs: { ...(await store.sumBlobs(db)), list },
-    };
-  });
+  return inLongTransaction(
+    options.address,
+    { mode: 'read', signal: options.signal },
+    async (transaction) => {
+      const { db } = transaction;
+      const migrations = await listApplied(db).catch(explainEmpty);
+      requireKnown(listMigrations(), migrations);
+      const { made_at: madeAt, ...moment } = await store.findMoment(db);
+      const name = nameOf(madeAt);
+      const folder = await beginBackup(options.root, name);
+      const { tables: all, ...shape } = await readShape(db);
+      const sealed = await store.findSecretCheck(db);
+      const tables: Dump['tables'] = [];
+      for (const table of all.filter((one) => !isLeftOut(one.name))) {
+        tables.push(await dumpTable(transaction, table, { ...options, folder }));
+      }
+      const rows = transaction.copyOut(await store.listBlobsStatement(db));
+      const list = await storeFile(folder, 'blobs.zst', rows, options.signal);
+      return {
+        folder,
+        name,
+        ...moment,
+        made_at: madeAt.toISOString(),
+        migrations,
+        tables,
+        ...shape,
+        ...(sealed === undefined ? {} : { secret_check: sealed.toString('base64') }),
+        blobs: { ...(await store.sumBlobs(db)), list },
+      };
+    },
+  );
 }
 
 async function dumpTable(

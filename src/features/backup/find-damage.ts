@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 import { describeError } from '../../lib/describe-error.ts';
-import { blobPath, findFileSize, readBlobFile } from './blob-folder.ts';
+import { blobPath, eachAbsent, readBlobFile } from './blob-folder.ts';
 import { readBlobList, type ListedBlob } from './blob-list.ts';
 import type { Manifest } from './manifest.ts';
 
@@ -11,31 +11,18 @@ export interface DamagedBlob {
   reason: string;
 }
 
-/** The blobs of a backup whose files are not there or have another size. */
+/** The blobs of a backup that have no file. */
 export async function findAbsent(
   root: string,
   { name, blobs }: Manifest,
   signal: AbortSignal,
 ): Promise<DamagedBlob[]> {
   const absent: DamagedBlob[] = [];
-  for await (const blob of readBlobList(join(root, name), blobs.list)) {
+  for await (const { digest } of eachAbsent(root, readBlobList(join(root, name), blobs.list))) {
     signal.throwIfAborted();
-    const reason = await whyAbsent(root, blob);
-    if (reason !== undefined) absent.push({ digest: blob.digest, reason });
+    absent.push({ digest, reason: `${blobPath(root, digest)} is not there` });
   }
   return absent;
-}
-
-async function whyAbsent(
-  root: string,
-  { digest, sizeBytes }: Pick<ListedBlob, 'digest' | 'sizeBytes'>,
-): Promise<string | undefined> {
-  const path = blobPath(root, digest);
-  const size = await findFileSize(path);
-  if (size === sizeBytes) return undefined;
-  return size === undefined
-    ? `${path} is not there`
-    : `${path} has ${size} bytes, not ${sizeBytes}`;
 }
 
 /** Reads a blob of a backup again; undefined when it is as it was written. */
@@ -45,13 +32,12 @@ export async function findDamage(
   signal: AbortSignal,
 ): Promise<DamagedBlob | undefined> {
   const { digest } = blob;
+  const path = blobPath(root, digest);
   try {
-    const reason = await whyAbsent(root, blob);
-    if (reason !== undefined) return { digest, reason };
-    for await (const chunk of readBlobFile(blobPath(root, digest), digest, signal)) void chunk;
+    for await (const chunk of readBlobFile(path, blob, signal)) void chunk;
     return undefined;
   } catch (error) {
     signal.throwIfAborted();
-    return { digest, reason: `${blobPath(root, digest)}: ${describeError(error)}` };
+    return { digest, reason: `${path}: ${describeError(error)}` };
   }
 }

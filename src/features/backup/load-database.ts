@@ -24,7 +24,7 @@ export async function loadDatabase(manifest: Manifest, options: RestoreOptions):
   const migrations = listMigrations();
   const own = manifest.migrations.length;
   const tables = manifest.tables.filter((table) => !newSecretKey || table.name !== SECRETS);
-  await inLongTransaction(address, 'write', async (transaction) => {
+  await inLongTransaction(address, { mode: 'write', signal }, async (transaction) => {
     const { db } = transaction;
     await requireSupportedPostgres(db);
     if (!(await isEmptyDatabase(db))) {

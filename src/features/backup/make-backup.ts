@@ -1,7 +1,7 @@
 import { readProgramVersion } from '../../lib/program-version.ts';
 import type { DatabaseAddress, Db } from '../../platform/db/connect.ts';
 import type { BlobStorage } from '../../platform/storage/index.ts';
-import { finishBackup, openFolder } from './backup-folder.ts';
+import { finishBackup, openFolder, removeUnfinished } from './backup-folder.ts';
 import { copyBlobs } from './copy-blobs.ts';
 import { dumpDatabase } from './dump-database.ts';
 import { holdingCollection } from './hold.ts';
@@ -47,6 +47,10 @@ export async function makeBackup(options: BackupOptions): Promise<MadeBackup> {
     const removed = keep === undefined ? [] : await removeOld(root, keep);
     if (removed.length > 0 || hadLeftovers) await sweepBlobs(root, signal);
     return { manifest, removed };
+  } catch (error) {
+    // What can't be removed now the next run removes.
+    await removeUnfinished(root).catch(() => {});
+    throw error;
   } finally {
     progress.end();
     lock.release();

@@ -1,15 +1,25 @@
+import { buffer } from 'node:stream/consumers';
+
 import { forEachAtOnce } from '../../lib/at-once.ts';
 import { describeError } from '../../lib/describe-error.ts';
-import { BEGINNING } from '../../platform/storage/index.ts';
 import { inTransaction } from '../../platform/db/transaction.ts';
-import { forgetBlobDeletion, insertBlobDeletion, relocateBlob } from '../artifacts/index.ts';
+import { BEGINNING, type BlobStorage } from '../../platform/storage/index.ts';
+import {
+  insertBlobDeletions,
+  loseBlobs,
+  relocateBlobs,
+  type RelocatedBlob,
+} from '../artifacts/index.ts';
 import { blobPath, readBlobFile, UnreadableError } from './blob-folder.ts';
 import type { DamagedBlob } from './find-damage.ts';
 import type { RestoreOptions } from './restore-options.ts';
 import * as store from './store.ts';
 
-const AT_ONCE = 8;
-/** Longer than any blob takes. */
+const BATCHES_AT_ONCE = 4;
+const OF_A_BATCH_AT_ONCE = 4;
+/** Up to this size a blob is read into memory and stored at once. */
+const WHOLE_BYTES = 256 * 1024;
+/** Longer than any batch takes. */
 const PLANNED_SECONDS = 86_400;
 
 type Options = Pick<
@@ -22,57 +32,89 @@ type Options = Pick<
  * that can't be had: without leave to do without them the restore is not ended.
  */
 export async function restoreBlobs(options: Options): Promise<DamagedBlob[]> {
-  const { db, progress, signal } = options;
+  const { db, storage, progress } = options;
   const damaged: DamagedBlob[] = [];
   progress.begin('blobs', await store.sumUnrestored(db));
-  await forEachAtOnce(store.eachUnrestored(db), AT_ONCE, async (blob) => {
-    signal.throwIfAborted();
-    try {
-      await restoreBlob(options, blob);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!(error instanceof UnreadableError)) throw error;
-      const reason = `${blobPath(options.root, blob.digest)}: ${describeError(error)}`;
-      damaged.push({ digest: blob.digest, reason });
-    }
-    progress.add({ count: 1, bytes: blob.sizeBytes });
+  await forEachAtOnce(store.eachUnrestored(db), BATCHES_AT_ONCE, async (batch) => {
+    damaged.push(...(await restoreBatch(options, batch)));
   });
   progress.end();
   if (damaged.length > 0 && !options.withoutDamaged) return damaged;
-  // A place of the old store could not even be asked for in another one.
-  for await (const { id } of store.eachUnrestored(db)) {
-    await record(options, { id, location: options.storage.newLocation() });
+  for await (const batch of store.eachUnrestored(db)) {
+    // A place of the old store could not even be asked for in another one.
+    const lost = batch.map(({ id }) => ({ id, location: storage.newLocation() }));
+    await record(options, lost, loseBlobs);
   }
   await store.deleteUnfinishedRestore(db);
   return damaged;
 }
 
-async function restoreBlob(options: Options, blob: store.UnrestoredBlob): Promise<void> {
-  const { db, storage, root, signal } = options;
-  const { id, digest, sizeBytes } = blob;
-  const planned = storage.newLocation();
-  // Written down first: cut off, it is removed like all bytes that nothing needs.
-  await insertBlobDeletion(db, { location: planned, sizeBytes, delaySeconds: PLANNED_SECONDS });
-  const writer = await storage.openWriter(planned, BEGINNING);
+async function restoreBatch(
+  options: Options,
+  batch: store.UnrestoredBlob[],
+): Promise<DamagedBlob[]> {
+  const { db, storage, root, progress, signal } = options;
+  const planned = batch
+    .filter(({ isDamaged }) => !isDamaged)
+    .map((blob) => ({ ...blob, location: storage.newLocation() }));
+  // Written down first: cut off, they are removed like all bytes that nothing needs.
+  await insertBlobDeletions(db, planned, PLANNED_SECONDS);
+  const restored: RelocatedBlob[] = [];
+  const damaged: DamagedBlob[] = [];
   try {
-    for await (const chunk of readBlobFile(blobPath(root, digest), digest, signal)) {
-      await writer.write(chunk);
-    }
-    const { location } = await writer.finish();
-    await record(options, { id, location, planned });
+    await forEachAtOnce(planned, OF_A_BATCH_AT_ONCE, async (blob) => {
+      signal.throwIfAborted();
+      try {
+        const location = await storeBlob(storage, blob, options);
+        restored.push({ id: blob.id, planned: blob.location, location });
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof UnreadableError)) throw error;
+        const reason = `${blobPath(root, blob.digest)}: ${describeError(error)}`;
+        damaged.push({ digest: blob.digest, reason });
+      }
+      progress.add({ count: 1, bytes: blob.sizeBytes });
+    });
+  } finally {
+    await record(options, restored, relocateBlobs);
+  }
+  return damaged;
+}
+
+/** Answers where the bytes are then, durably. */
+async function storeBlob(
+  storage: BlobStorage,
+  { location, ...blob }: store.UnrestoredBlob & { location: string },
+  { root, signal }: Options,
+): Promise<string> {
+  const chunks = readBlobFile(blobPath(root, blob.digest), blob, signal);
+  if (blob.sizeBytes <= WHOLE_BYTES) {
+    await storage.writeWhole(location, await buffer(chunks));
+    return location;
+  }
+  const writer = await storage.openWriter(location, BEGINNING);
+  try {
+    for await (const chunk of chunks) await writer.write(chunk);
+    return (await writer.finish()).location;
   } finally {
     await writer.close();
   }
 }
 
-async function record(
+/** Another run may have been quicker with some: then its places are the ones. */
+async function record<T extends { id: number }>(
   { db }: Options,
-  { id, location, planned }: { id: number; location: string; planned?: string },
+  blobs: T[],
+  write: (tx: Options['db'], blobs: T[]) => Promise<void>,
 ): Promise<void> {
   await inTransaction(db, async (tx) => {
-    // Another run may have been quicker: its place is the one.
-    if (!(await store.deleteUnrestored(tx, id))) return;
-    await relocateBlob(tx, { id, location });
-    if (planned !== undefined) await forgetBlobDeletion(tx, planned);
+    const ours = await store.deleteUnrestored(
+      tx,
+      blobs.map(({ id }) => id),
+    );
+    await write(
+      tx,
+      blobs.filter(({ id }) => ours.has(id)),
+    );
   });
 }

@@ -1,192 +1,31 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 
 import { sql } from 'kysely';
 
 import {
+  ask,
   backUp,
   emptyPlace,
+  isUntouched,
   pullEverything,
   restoreInto,
   startAt,
-  type Place,
+  startWithPlace,
 } from '../../../test/harness/backup.ts';
-import { createDatabase, open, type Address } from '../../../test/harness/database.ts';
-import { digestOf, must, pushImage } from '../../../test/harness/registry.ts';
+import { createDatabase } from '../../../test/harness/database.ts';
+import { pushImage } from '../../../test/harness/registry.ts';
 import { startApp, temporaryFolder } from '../../../test/harness.ts';
 import { Secret } from '../../lib/secret.ts';
 import { isEmptyDatabase } from '../../platform/db/dump/index.ts';
 import { listMigrations, migrate } from '../../platform/db/migrate.ts';
 import { createSecretBox } from '../../platform/secret-box.ts';
-import { listHolds } from '../garbage-collection/index.ts';
 import { requireMatchingKey } from '../tokens/index.ts';
-import { blobPath } from './blob-folder.ts';
-import { requireRestored } from './require-restored.ts';
+import { requireSuitable } from './require-suitable.ts';
 
 const APP = 'library/app';
-
-async function start(t: TestContext) {
-  const app = await startApp(t);
-  const dir = join(await temporaryFolder(t), 'backups');
-  return { ...app, admin: app.as('admin'), dir, place: await emptyPlace(t) };
-}
-
-async function ask<T>(address: Address, question: (db: ReturnType<typeof open>) => Promise<T>) {
-  const db = open(address, 1);
-  try {
-    return await question(db);
-  } finally {
-    await db.destroy();
-  }
-}
-
-/** Whether nothing has come there. */
-async function isUntouched({ address, data }: Place): Promise<boolean> {
-  const entries = await readdir(data, { recursive: true, withFileTypes: true });
-  return !entries.some((entry) => entry.isFile()) && (await ask(address, isEmptyDatabase));
-}
-
-const waits = (place: Place) => ask(place.address, requireRestored);
-
-test('damage to any file of the database is found before anything is changed', async (t) => {
-  const { place, ...app } = await start(t);
-  await pushImage(app.admin, APP, '1');
-  const { manifest } = await backUp(app, app.dir);
-  const folder = join(app.dir, manifest.name);
-  const paths = [
-    'manifest.json',
-    'manifest.json.sha256',
-    'blobs.zst',
-    ...manifest.tables.map(({ file }) => file.path),
-  ];
-  assert.ok(paths.length > 15);
-
-  for (const path of paths) {
-    const file = join(folder, path);
-    const bytes = await readFile(file);
-    const damaged = Buffer.from(bytes);
-    const middle = Math.floor(bytes.byteLength / 2);
-    damaged[middle] = damaged[middle]! ^ 1;
-    await writeFile(file, damaged);
-    await assert.rejects(
-      restoreInto(place, app.dir),
-      /manifest\.json is damaged|is damaged: /,
-      path,
-    );
-    await writeFile(file, bytes);
-  }
-  await rm(join(folder, 'db/tag.copy.zst'));
-  await assert.rejects(restoreInto(place, app.dir), /tag\.copy\.zst is damaged: .*ENOENT/);
-
-  assert.ok(await isUntouched(place));
-});
-
-test('a blob that is missing in the backup is named before anything is changed', async (t) => {
-  const { place, ...app } = await start(t);
-  await pushImage(app.admin, APP, '1', { layers: ['lost'] });
-  await backUp(app, app.dir);
-  await rm(blobPath(app.dir, digestOf('lost')));
-
-  const damaged = await restoreInto(place, app.dir);
-  const wasUntouched = await isUntouched(place);
-  const accepted = await restoreInto(place, app.dir, { withoutDamaged: true });
-
-  assert.deepEqual(
-    damaged.map(({ digest }) => digest),
-    [digestOf('lost')],
-  );
-  assert.match(damaged[0]!.reason, /is not there$/);
-  assert.ok(wasUntouched);
-  assert.equal(accepted.length, 1);
-  await waits(place);
-  const restored = (await startAt(t, place)).as('admin');
-  must(await restored.get(`/v2/${APP}/manifests/1`), 200);
-  must(await restored.get(`/v2/${APP}/blobs/${digestOf('{}')}`), 200);
-});
-
-test('a damaged blob keeps a restore from being finished, until the backup has it again', async (t) => {
-  const { place, ...app } = await start(t);
-  await pushImage(app.admin, APP, '1', { layers: ['damaged', 'whole'] });
-  app.platform.storage.linkTo = async () => false;
-  await backUp(app, app.dir);
-  const path = blobPath(app.dir, digestOf('damaged'));
-  await writeFile(path, 'DAMAGED');
-
-  const damaged = await restoreInto(place, app.dir);
-
-  assert.match(damaged[0]!.reason, /its bytes have the digest sha256:/);
-  assert.equal(damaged.length, 1);
-  await assert.rejects(
-    waits(place),
-    /is not finished; go on with it: roadstead restore \S+ --backup/,
-  );
-  await writeFile(path, 'damaged');
-  assert.deepEqual(await restoreInto(place, app.dir), []);
-  await waits(place);
-  assert.deepEqual(await pullEverything(await startAt(t, place)), await pullEverything(app));
-});
-
-test('a restore that ends while rows come leaves the database empty', async (t) => {
-  const { place, ...app } = await start(t);
-  await pushImage(app.admin, APP, '1');
-  await backUp(app, app.dir);
-  const stopping = new AbortController();
-  const reason = new Error('stopped');
-  const progress = { say: (what: string) => what === 'table tag' && stopping.abort(reason) };
-
-  await assert.rejects(
-    restoreInto(place, app.dir, { signal: stopping.signal, progress: progress as never }),
-    /stopped|aborted/,
-  );
-
-  assert.ok(await isUntouched(place));
-  assert.deepEqual(await restoreInto(place, app.dir), []);
-});
-
-test('a restore that ends while blobs come is gone on with, and its left bytes are listed', async (t) => {
-  const { place, ...app } = await start(t);
-  const layers = Array.from({ length: 40 }, (_, i) => `layer ${i}`);
-  await pushImage(app.admin, APP, '1', { layers });
-  await backUp(app, app.dir);
-  const stopping = new AbortController();
-  let count = 0;
-  const progress = {
-    say() {},
-    begin() {},
-    end() {},
-    add: () => ++count === 10 && stopping.abort(new Error('stopped')),
-  };
-
-  await assert.rejects(
-    restoreInto(place, app.dir, { signal: stopping.signal, progress: progress as never }),
-    /stopped/,
-  );
-  const left = await ask(place.address, (db) => sql`select from unrestored_blob`.execute(db));
-  const holds = await ask(place.address, listHolds);
-  await assert.rejects(waits(place), /is not finished/);
-  await backUp(app, app.dir);
-  await assert.rejects(restoreInto(place, app.dir), /holds an unfinished restore of .*, not of /);
-  const [, first] = (await readdir(app.dir)).filter((name) => name.startsWith('2')).toReversed();
-  assert.deepEqual(await restoreInto(place, app.dir, { name: first! }), []);
-
-  assert.ok(left.rows.length > 10 && left.rows.length < 41, `${left.rows.length}`);
-  assert.deepEqual(
-    holds.map(({ name }) => name),
-    ['restore'],
-  );
-  assert.deepEqual(await pullEverything(await startAt(t, place)), await pullEverything(app));
-  const files = await readdir(join(place.data, 'blobs'), { recursive: true, withFileTypes: true });
-  const known = await ask(place.address, (db) =>
-    sql<{
-      location: string;
-    }>`select location from blob union select location from blob_deletion`.execute(db),
-  );
-  for (const file of files.filter((entry) => entry.isFile())) {
-    assert.ok(known.rows.some(({ location }) => location.endsWith(file.name)));
-  }
-});
 
 test('a backup of an older version is restored, and brought to this one', async (t) => {
   const { platform } = await startApp(t);
@@ -216,13 +55,12 @@ test('a backup of an older version is restored, and brought to this one', async 
 });
 
 test('a backup of a newer version, or of a changed one, is refused', async (t) => {
-  const { place, ...app } = await start(t);
+  const { place, ...app } = await startWithPlace(t);
   const { db } = app.platform;
   await sql`insert into migration (name, checksum) values ('9999-future', '')`.execute(db);
   await assert.rejects(backUp(app, app.dir), /the database is newer than this program/);
   await sql`delete from migration where name = '9999-future'`.execute(db);
   const { manifest } = await backUp(app, app.dir);
-  const { requireSuitable } = await import('./require-suitable.ts');
   const wishes = {
     store: 'folder',
     secretBox: undefined,
@@ -239,7 +77,7 @@ test('a backup of a newer version, or of a changed one, is refused', async (t) =
 });
 
 test('nothing is restored over something', async (t) => {
-  const { place, ...app } = await start(t);
+  const { place, ...app } = await startWithPlace(t);
   await pushImage(app.admin, APP, '1');
   await backUp(app, app.dir);
   const full = await startApp(t);
@@ -253,24 +91,17 @@ test('nothing is restored over something', async (t) => {
   );
 
   assert.deepEqual(await pullEverything(full), before);
+  await assert.rejects(
+    restoreInto({ ...place, data: platform.config.data }, app.dir),
+    /the store is not empty \(\w\w\/.*--keep-blobs/,
+  );
+  assert.ok(await ask(place.address, isEmptyDatabase));
   await ask(place.address, (db) => sql`create table of_another_program (id int)`.execute(db));
   await assert.rejects(restoreInto(place, app.dir), /the database is not empty/);
 });
 
-test('of two restores into one database at once one is refused, or both do the same', async (t) => {
-  const { place, ...app } = await start(t);
-  await pushImage(app.admin, APP, '1', { layers: ['a', 'b', 'c'] });
-  await backUp(app, app.dir);
-
-  const both = await Promise.allSettled([restoreInto(place, app.dir), restoreInto(place, app.dir)]);
-
-  assert.ok(both.some(({ status }) => status === 'fulfilled'));
-  await waits(place);
-  assert.deepEqual(await pullEverything(await startAt(t, place)), await pullEverything(app));
-});
-
 test('another secret key than that of the registry is noticed, and one that is lost can be done without', async (t) => {
-  const { place, ...app } = await start(t);
+  const { place, ...app } = await startWithPlace(t);
   const { db, secretBox } = app.platform;
   await requireMatchingKey(db, secretBox);
   await backUp(app, app.dir);
@@ -294,7 +125,7 @@ test('another secret key than that of the registry is noticed, and one that is l
 });
 
 test('with the database alone the blobs stay where they are', async (t) => {
-  const { place, ...app } = await start(t);
+  const { place, ...app } = await startWithPlace(t);
   await pushImage(app.admin, APP, '1', { layers: ['layer'] });
   const { data } = app.platform.config;
 
@@ -310,7 +141,7 @@ test('with the database alone the blobs stay where they are', async (t) => {
 });
 
 test('numbers that were given away are not given again', async (t) => {
-  const { place, ...app } = await start(t);
+  const { place, ...app } = await startWithPlace(t);
   const { db } = app.platform;
   await app.createProject('last');
   const { rows } = await sql<{
@@ -327,7 +158,7 @@ test('numbers that were given away are not given again', async (t) => {
 });
 
 test('the owner of the database needs no other right', async (t) => {
-  const { place, ...app } = await start(t);
+  const { place, ...app } = await startWithPlace(t);
   await pushImage(app.admin, APP, '1', { layers: ['layer'] });
   await sql`select dispatch_events(1000)`.execute(app.platform.db);
   await backUp(app, app.dir);
@@ -353,7 +184,7 @@ test('the owner of the database needs no other right', async (t) => {
 });
 
 test('events of other months have their place', async (t) => {
-  const { place, ...app } = await start(t);
+  const { place, ...app } = await startWithPlace(t);
   const { db } = app.platform;
   await sql`select ensure_event_partition('2020-02-03')`.execute(db);
   await sql`insert into event (seq, type, subject, actor, client, operation, resource_type, resource, occurred_at, recorded_at)
@@ -378,7 +209,7 @@ test('events of other months have their place', async (t) => {
 });
 
 test('foreign keys and triggers are as migrations make them', async (t) => {
-  const { place, ...app } = await start(t);
+  const { place, ...app } = await startWithPlace(t);
   await backUp(app, app.dir);
   const shape = sql`
     select conrelid::regclass::text as table, conname, pg_get_constraintdef(oid) as text, convalidated

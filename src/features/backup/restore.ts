@@ -4,6 +4,7 @@ import { Refusal } from '../../lib/errors.ts';
 import type { Db } from '../../platform/db/connect.ts';
 import { isEmptyDatabase } from '../../platform/db/dump/index.ts';
 import { migrate } from '../../platform/db/migrate.ts';
+import { SHARDS, type BlobStorage } from '../../platform/storage/index.ts';
 import { takeHold } from '../garbage-collection/index.ts';
 import { findAbsent, type DamagedBlob } from './find-damage.ts';
 import { loadDatabase } from './load-database.ts';
@@ -27,11 +28,25 @@ export async function restore(options: RestoreOptions): Promise<DamagedBlob[]> {
     const absent = keepBlobs ? [] : await findAbsent(root, manifest, signal);
     if (absent.length > 0 && !withoutDamaged) return absent;
     await options.storage.prepare();
+    if (!keepBlobs) await requireEmptyStore(options.storage);
     await loadDatabase(manifest, options);
   }
   await migrate(db);
   await holdUntilChecked(db);
   return restoreBlobs(options);
+}
+
+/** Blobs get places of their own, so nothing could be overwritten; but nobody would know what all the rest is. */
+async function requireEmptyStore(storage: BlobStorage): Promise<void> {
+  for (const shard of SHARDS) {
+    const stored = storage.list(shard)[Symbol.asyncIterator]();
+    const first = await stored.next();
+    await stored.return?.();
+    if (first.done === true) continue;
+    throw new Error(
+      `the store is not empty (${first.value.location}). If its blobs are those of the backup, at their old places: --keep-blobs; else choose another data folder, bucket or s3.prefix`,
+    );
+  }
 }
 
 /** Nothing is removed until somebody has compared rows and store. */

@@ -36,13 +36,31 @@ async function isTable(db: Db, name: string): Promise<boolean> {
   return rows[0]!.is_there;
 }
 
+/** Blobs with bytes: those that are known to be lost wait for a new push. Older versions did not know. */
+async function wholeBlobs(db: Db): Promise<string> {
+  return (await isColumn(db, 'blob', 'damaged_at'))
+    ? 'from blob where damaged_at is null'
+    : 'from blob';
+}
+
 /** For `copyOut`: digest, size and location of each blob, in the order of the digests. */
-export const LIST_BLOBS = `
-  copy (
-    select case get_byte(digest, 0) when 1 then 'sha256:' else 'sha512:' end || encode(substr(digest, 2), 'hex'),
-      size_bytes, location
-    from blob order by digest
-  ) to stdout`;
+export async function listBlobsStatement(db: Db): Promise<string> {
+  return `
+    copy (
+      select case get_byte(digest, 0) when 1 then 'sha256:' else 'sha512:' end || encode(substr(digest, 2), 'hex'),
+        size_bytes, location
+      ${await wholeBlobs(db)} order by digest
+    ) to stdout`;
+}
+
+async function isColumn(db: Db, table: string, column: string): Promise<boolean> {
+  const { rows } = await sql`
+    select from pg_attribute
+    where attrelid = to_regclass(${table}) and attname = ${column} and not attisdropped`.execute(
+    db,
+  );
+  return rows.length > 0;
+}
 
 export interface Amount {
   count: number;
@@ -51,7 +69,8 @@ export interface Amount {
 
 export async function sumBlobs(db: Db): Promise<Amount> {
   const { rows } = await sql<Amount>`
-    select count(*) as count, coalesce(sum(size_bytes), 0)::bigint as bytes from blob`.execute(db);
+    select count(*) as count, coalesce(sum(size_bytes), 0)::bigint as bytes
+    ${sql.raw(await wholeBlobs(db))}`.execute(db);
   return rows[0]!;
 }
 
@@ -92,28 +111,45 @@ export interface UnrestoredBlob {
   id: number;
   digest: Digest;
   sizeBytes: number;
+  /** Its bytes were lost before the backup. */
+  isDamaged: boolean;
 }
 
-const PAGE = 1000;
+/** Blobs whose bytes come together. */
+const BATCH = 200;
+const BATCH_BYTES = 128 * 1024 * 1024;
 
-/** Each blob whose bytes are not there yet; once, also when it stays on the list. */
-export async function* eachUnrestored(db: Db): AsyncGenerator<UnrestoredBlob, void> {
+/** Those whose bytes are not there yet; each once, also when it stays on the list. Large ones come alone. */
+export async function* eachUnrestored(db: Db): AsyncGenerator<UnrestoredBlob[], void> {
   for (let after = 0; ;) {
-    const { rows } = await sql<{ id: number; digest: Buffer; size_bytes: number }>`
-      select b.id, b.digest, b.size_bytes from unrestored_blob u join blob b on b.id = u.blob_id
-      where u.blob_id > ${after} order by u.blob_id limit ${PAGE}`.execute(db);
-    for (const { id, digest, size_bytes } of rows) {
-      yield { id, digest: digestFromBytes(digest), sizeBytes: size_bytes };
-    }
-    if (rows.length < PAGE) return;
-    after = rows.at(-1)!.id;
+    const { rows } = await sql<{
+      id: number;
+      digest: Buffer;
+      size_bytes: number;
+      is_damaged: boolean;
+    }>`
+      select b.id, b.digest, b.size_bytes, b.damaged_at is not null as is_damaged
+      from unrestored_blob u join blob b on b.id = u.blob_id
+      where u.blob_id > ${after} order by u.blob_id limit ${BATCH}`.execute(db);
+    let bytes = 0;
+    const fitting = rows.findIndex(({ size_bytes }) => (bytes += size_bytes) > BATCH_BYTES);
+    const batch = rows.slice(0, fitting === -1 ? rows.length : Math.max(fitting, 1));
+    if (batch.length === 0) return;
+    yield batch.map(({ id, digest, size_bytes, is_damaged }) => ({
+      id,
+      digest: digestFromBytes(digest),
+      sizeBytes: size_bytes,
+      isDamaged: is_damaged,
+    }));
+    after = batch.at(-1)!.id;
   }
 }
 
-/** False: somebody else has restored it meanwhile. */
-export async function deleteUnrestored(tx: Db, id: number): Promise<boolean> {
-  const [done] = await tx.deleteFrom('unrestored_blob').where('blob_id', '=', id).execute();
-  return done!.numDeletedRows > 0n;
+/** Answers which of them were on the list still: the others somebody else has restored meanwhile. */
+export async function deleteUnrestored(tx: Db, ids: readonly number[]): Promise<Set<number>> {
+  const { rows } = await sql<{ blob_id: number }>`
+    delete from unrestored_blob where blob_id = any (${ids}) returning blob_id`.execute(tx);
+  return new Set(rows.map(({ blob_id }) => blob_id));
 }
 
 /** Tells the planner what came. */

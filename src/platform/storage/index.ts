@@ -4,7 +4,7 @@ import type { Config } from '../config/index.ts';
 import type { BlobStorage } from './adapter.ts';
 import { openFolderStorage } from './folder/folder-storage.ts';
 
-export { BEGINNING } from './adapter.ts';
+export { BEGINNING, SHARDS } from './adapter.ts';
 export { readAll } from './read-all.ts';
 export type { BlobStorage, BlobWriter, Checkpoint, FinishedBytes } from './adapter.ts';
 

@@ -61,17 +61,51 @@ export async function insertBlobDeletion(
       set not_before = greatest(blob_deletion.not_before, excluded.not_before)`.execute(db);
 }
 
+/** The same for bytes at many places, that are about to come there. */
+export async function insertBlobDeletions(
+  db: Db,
+  bytes: readonly { location: string; sizeBytes: number }[],
+  delaySeconds: number,
+): Promise<void> {
+  await sql`
+    insert into blob_deletion (location, size_bytes, not_before)
+    select location, size_bytes, now() + make_interval(secs => ${delaySeconds})
+    from unnest(${bytes.map(({ location }) => location)}::text[], ${bytes.map(({ sizeBytes }) => sizeBytes)}::bigint[])
+      as planned (location, size_bytes)`.execute(db);
+}
+
 /** Takes bytes off the list of what to delete: they are gone, or they are used. */
 export async function forgetBlobDeletion(db: Db, location: string): Promise<void> {
   await db.deleteFrom('blob_deletion').where('location', '=', location).execute();
 }
 
-/** Bytes of a blob are somewhere else from now on. Only a restore may do that: nobody reads meanwhile. */
-export async function relocateBlob(
+export interface RelocatedBlob {
+  id: number;
+  /** Listed for removal by `insertBlobDeletions`, in case that this would never come. */
+  planned: string;
+  location: string;
+}
+
+/** Gives blobs other places, where their bytes are by now. Only a restore may do that: nobody reads meanwhile. */
+export async function relocateBlobs(db: Db, blobs: readonly RelocatedBlob[]): Promise<void> {
+  await sql`
+    with used as (delete from blob_deletion where location = any (${blobs.map(({ planned }) => planned)}))
+    update blob b set location = moved.location
+    from unnest(${blobs.map(({ id }) => id)}::bigint[], ${blobs.map(({ location }) => location)}::text[])
+      as moved (id, location)
+    where b.id = moved.id`.execute(db);
+}
+
+/** The same for blobs whose bytes are lost: these places are empty, and stay so until somebody pushes the blob. */
+export async function loseBlobs(
   db: Db,
-  { id, location }: { id: number; location: string },
+  blobs: readonly Pick<RelocatedBlob, 'id' | 'location'>[],
 ): Promise<void> {
-  await db.updateTable('blob').set({ location }).where('id', '=', id).execute();
+  await sql`
+    update blob b set location = moved.location, damaged_at = now()
+    from unnest(${blobs.map(({ id }) => id)}::bigint[], ${blobs.map(({ location }) => location)}::text[])
+      as moved (id, location)
+    where b.id = moved.id`.execute(db);
 }
 
 /** Where a blob may be looked for: one repository, or every one in a public project or in these. */

@@ -54,6 +54,7 @@ export class CopyOut extends Readable implements pg.Submittable {
   handleReadyForQuery(): void {
     this.#flush();
     this.push(null);
+    this.#connection!.stream.resume(); // nobody asks for more any more
   }
 
   handleError(error: Error): void {

@@ -26,11 +26,12 @@ const FORMATS = { datestyle: 'ISO, YMD', intervalstyle: 'postgres', timezone: 'U
 
 /**
  * Runs `work` in one transaction on a connection of its own, without limits of time, ours or the server's. No
- * migration runs meanwhile. Reading, it sees one moment; what `work` throws gives up the connection.
+ * migration runs meanwhile. Reading, it sees one moment. What `work` throws, or `signal`, gives up the connection, and
+ * so the transaction, whatever PostgreSQL is doing.
  */
 export async function inLongTransaction<T>(
   address: DatabaseAddress,
-  mode: 'read' | 'write',
+  { mode, signal }: { mode: 'read' | 'write'; signal?: AbortSignal },
   work: (transaction: LongTransaction) => Promise<T>,
 ): Promise<T> {
   const pool = openPool(address, {
@@ -41,6 +42,8 @@ export async function inLongTransaction<T>(
   });
   try {
     const client = await pool.connect();
+    const stop = () => void client.end();
+    signal?.addEventListener('abort', stop);
     try {
       const db = dbOf(client);
       // Before the transaction: it sees what is there when it begins.
@@ -54,6 +57,7 @@ export async function inLongTransaction<T>(
       await sql`commit`.execute(db);
       return result;
     } finally {
+      signal?.removeEventListener('abort', stop);
       client.release(true);
     }
   } finally {
