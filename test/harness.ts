@@ -8,6 +8,7 @@ import { Secret } from '../src/lib/secret.ts';
 import { readConfig, toConfig, type ConfigValues } from '../src/platform/config/index.ts';
 import { openLookups } from '../src/platform/db/lookups.ts';
 import { Disks } from '../src/platform/disk/index.ts';
+import { Recorder } from '../src/platform/events/index.ts';
 import type { App } from '../src/platform/http/routes.ts';
 import type { Platform } from '../src/platform/index.ts';
 import { createLog } from '../src/platform/log/index.ts';
@@ -72,9 +73,11 @@ async function openPlatform(values: ConfigValues, address: Address): Promise<Pla
   const config = toConfig(values);
   const storage = await openStorage(config);
   await storage.prepare();
+  const db = open(address, 5, config.overload.waiting_queries);
+  const log = createLog({ level: values.log.level });
   return {
     config,
-    db: open(address, 5, config.overload.waiting_queries),
+    db,
     lookups: openLookups(address, {
       poolSize: 2,
       applicationName: 'test',
@@ -83,8 +86,9 @@ async function openPlatform(values: ConfigValues, address: Address): Promise<Pla
     storage,
     disks: new Disks(config),
     secretBox: createSecretBox(new Secret('a secret key for tests, 32 characters')),
-    log: createLog({ level: values.log.level }),
+    log,
     metrics: createMetrics(),
+    recorder: new Recorder({ db, log }),
     stopping: new AbortController().signal,
   };
 }

@@ -2,6 +2,7 @@ import type { Config } from './config/index.ts';
 import type { Db } from './db/connect.ts';
 import type { Disks } from './disk/index.ts';
 import type { Lookups } from './db/lookups.ts';
+import type { Recorder } from './events/index.ts';
 import type { Log } from './log/index.ts';
 import type { Metrics } from './metrics/index.ts';
 import type { BlobStorage } from './storage/index.ts';
@@ -17,6 +18,7 @@ export interface Platform {
   secretBox: SecretBox;
   log: Log;
   metrics: Metrics;
+  recorder: Recorder;
   /** Aborted when this process stops: whoever could ask another one should do so from now on. */
   stopping: AbortSignal;
 }

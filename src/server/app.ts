@@ -84,7 +84,7 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
     rateLimits?.admitUser(request);
     if (request.is404) throw notFound('path', quote(request.originalUrl.split('?')[0]!));
     await requireWritable(platform.lookups, request);
-    await authorize(platform.lookups, request);
+    await authorize(platform, request);
     await requireRoom(platform.disks, request);
   });
   app.addHook('preParsing', async (request) => forgeryCheck.requireOwn(request));

@@ -5,6 +5,7 @@ import {
   findRepositoryScope,
   isPermission,
   requireChangeable,
+  recordRefusal,
   requireProjectAccess,
   requireSystemAccess,
   type MissingAccess,
@@ -14,6 +15,7 @@ import { Refusal } from '../lib/errors.ts';
 import { findRepositoryName, parseRepositoryName } from '../oci/reference.ts';
 import type { Lookups } from '../platform/db/lookups.ts';
 import type { ProjectParameter } from '../platform/http/routes.ts';
+import type { Platform } from '../platform/index.ts';
 
 /** What `/v2` routes declare beside `repository:…`: any credential, and a token for the catalog. */
 const REGISTRY_ACCESS = new Set(['registry', 'catalog']);
@@ -37,8 +39,31 @@ export function requireDeclaredAccess({ method, url, config }: RouteOptions): vo
   }
 }
 
-/** Asks the permission that the route declares. */
-export async function authorize(lookups: Lookups, request: FastifyRequest): Promise<void> {
+/** Asks the permission that the route declares. Who is known and has not got it is written down. */
+export async function authorize(
+  platform: Pick<Platform, 'lookups' | 'recorder'>,
+  request: FastifyRequest,
+): Promise<void> {
+  try {
+    await askAccess(platform.lookups, request);
+  } catch (error) {
+    const { access, project, repository } = request.routeOptions.config;
+    const isRight = error instanceof Refusal && (error.status === 401 || error.status === 403);
+    // A token that lacks it is on its way to a better one, and what that does not get is written down there.
+    if (isRight && request.caller.grants === undefined) {
+      const named = repository && findRepositoryName(repository(request));
+      await recordRefusal(platform, request, {
+        access: access!,
+        code: error.code,
+        project: named ? { name: named.project } : project && projectKey(request, project),
+        repository: named?.name,
+      });
+    }
+    throw error;
+  }
+}
+
+async function askAccess(lookups: Lookups, request: FastifyRequest): Promise<void> {
   const { access, open, project, repository } = request.routeOptions.config;
   if (open === true || access === undefined) return;
   if (repository !== undefined) {

@@ -3,6 +3,7 @@ import { readConfig, toConfig } from '../platform/config/index.ts';
 import { connect } from '../platform/db/connect.ts';
 import { openLookups } from '../platform/db/lookups.ts';
 import { Disks } from '../platform/disk/index.ts';
+import { Recorder } from '../platform/events/index.ts';
 import { createLog } from '../platform/log/index.ts';
 import { createMetrics } from '../platform/metrics/index.ts';
 import { createSecretBox } from '../platform/secret-box.ts';
@@ -16,6 +17,7 @@ export async function describeApi(): Promise<string> {
   const options = { poolSize: 1, statementTimeoutMs: 1000, applicationName: 'generate' };
   const db = connect(nowhere, options);
   const lookups = openLookups(nowhere, options);
+  const log = createLog({ level: 'fatal' });
   const app = await createApp(
     {
       config,
@@ -24,8 +26,9 @@ export async function describeApi(): Promise<string> {
       storage: await openStorage(config),
       disks: new Disks(config),
       secretBox: createSecretBox(new Secret('only so that there is one, nothing is sealed')),
-      log: createLog({ level: 'fatal' }),
+      log,
       metrics: createMetrics(),
+      recorder: new Recorder({ db, log }),
       stopping: new AbortController().signal,
     },
     { collectMetrics: () => Promise.reject(new Error('not while generating')) },

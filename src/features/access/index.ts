@@ -33,5 +33,6 @@ export {
   type Member,
 } from './store.ts';
 export { actorOf, type ActingRequest } from './request.ts';
+export { recordRefusal } from './record-refusal.ts';
 export { permissionRoutes } from './routes.ts';
 export { isReadOnly, requireChangeable } from './read-only.ts';

@@ -2,7 +2,8 @@ export { findUserGroup, findUserGroupByName } from './groups/store.ts';
 export { userGroupRoutes } from './groups/routes.ts';
 export { generatePassword, hashPassword, requireStrongPassword } from './password.ts';
 export { userRoutes } from './routes.ts';
-export { findSignedInUser, signIn } from './sign-in.ts';
+export { onRefusal, recordSignIn, signInOnRecord as signIn } from './record-sign-in.ts';
+export { findSignedInUser } from './sign-in.ts';
 export {
   findUser,
   findUserByName,

@@ -20,7 +20,7 @@ const REMEMBERED_MS = 5 * 60_000;
 const processKey = randomBytes(32);
 const remembered = new LruMap<string, number>(10_000);
 
-interface Attempt {
+export interface Attempt {
   username: string;
   password: string;
   client: WaitingClient;
@@ -55,7 +55,7 @@ export async function signIn(
   throw new Refusal('UNAUTHORIZED', 'unauthorized: the user name or the password is wrong');
 }
 
-type SignInPlatform = Pick<Platform, 'db' | 'lookups' | 'metrics'>;
+export type SignInPlatform = Pick<Platform, 'db' | 'lookups' | 'metrics'>;
 
 const tries = new Map<string, { answer: Promise<boolean>; clients: WaitingClient[] }>();
 

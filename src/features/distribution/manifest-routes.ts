@@ -18,6 +18,7 @@ import {
 } from '../artifacts/index.ts';
 import { pushManifest } from './push-manifest.ts';
 import { readBody } from './read-body.ts';
+import { recordPull } from './record-pull.ts';
 import { repositoryOf } from './repository-param.ts';
 
 interface Params {
@@ -33,7 +34,8 @@ const PushQuery = Type.Object({
 });
 
 /** OCI 1.1 §pulling-manifests, §pushing-manifests, §deleting-tags and §deleting-manifests. */
-export const manifestRoutes: Routes = (app, { db, lookups, config }) => {
+export const manifestRoutes: Routes = (app, platform) => {
+  const { db, lookups, config } = platform;
   const { findManifest, findManifestBytes } = openArtifactLookups(lookups);
   const kept = new ByteCache(KEPT_BYTES);
   const shared = new SharedReads<Buffer>();
@@ -56,6 +58,7 @@ export const manifestRoutes: Routes = (app, { db, lookups, config }) => {
       const bytes = kept.get(digest) ?? (await shared.read(digest, () => readManifest(manifest)));
       if (bytes === undefined) throw await manifestUnknown(request, reference);
       kept.set(digest, bytes);
+      await recordPull(platform, request, reference, digest);
       return reply.send(bytes);
     },
   });

@@ -24,6 +24,13 @@ export function findSettings(lookups: Lookups): Promise<Settings> {
 /** What this process has just changed counts in it at once. */
 export const forgetSettings = (lookups: Lookups): boolean => readers.delete(lookups);
 
+/** Whether the audit log is to hold events of this type, which change nothing: `pull_artifact`, `login_user`. */
+export async function isLogged(lookups: Lookups, type: string): Promise<boolean> {
+  const settings = await findSettings(lookups);
+  if (type === 'pull_artifact' && settings.pull_audit_log_disable) return false;
+  return !settings.disabled_audit_log_event_types.split(/[ ,]+/).includes(type);
+}
+
 /** How long a bearer token is valid. A key verifies none that is older than it signs. */
 export function tokenLifetimeSeconds(
   { token_expiration }: Settings,

@@ -8,9 +8,10 @@ import type { App, Routes } from '../../platform/http/routes.ts';
 import { waitingClient } from '../../platform/http/waiting-client.ts';
 import type { Platform } from '../../platform/index.ts';
 import { ANONYMOUS, type Caller } from '../access/index.ts';
-import { signIn } from '../accounts/index.ts';
+import { onRefusal, recordSignIn, signIn } from '../accounts/index.ts';
 import { SERVICE, type BearerTokens } from './bearer-token.ts';
 import { grantScopes } from './grant.ts';
+import { recordDenied } from './record-denied.ts';
 import { issueRefreshToken, redeemRefreshToken } from './refresh-token.ts';
 import { describeScopes, parseScopes } from './scope.ts';
 
@@ -61,7 +62,8 @@ export const tokenRoutes =
         },
         config: { open: true },
       },
-      async ({ query, caller, headers }, reply) => {
+      async (request, reply) => {
+        const { query, caller, headers } = request;
         requireService(query.service);
         const scopes = listScopes(query.scope);
         if (caller.user === undefined && scopes.length === 0) {
@@ -69,6 +71,7 @@ export const tokenRoutes =
         }
         const wanted = parseScopes(scopes, { userAgent: headers['user-agent'] });
         const granted = await grantScopes(platform.lookups, caller, wanted);
+        await recordDenied(platform, request, wanted, granted);
         return reply.headers(NOT_KEPT).send(await issue(granted));
       },
     );
@@ -90,6 +93,8 @@ export const tokenRoutes =
         const { caller, refreshToken } = await redeem(platform, body, request);
         const wanted = parseScopes(listScopes(body.scope));
         const granted = await grantScopes(platform.lookups, caller, wanted);
+        const { address, headers } = request;
+        await recordDenied(platform, { caller, address, headers }, wanted, granted);
         return reply.headers(NOT_KEPT).send({
           ...(await issue(granted)),
           scope: describeScopes(granted),
@@ -147,7 +152,11 @@ async function redeem(
     }
     case 'refresh_token': {
       const { refresh_token = '' } = form;
-      const user = await redeemRefreshToken(platform, refresh_token);
+      const client = waitingClient(request);
+      const user = await onRefusal(redeemRefreshToken(platform, refresh_token), (code) =>
+        recordSignIn(platform, 'a refresh token', client, code),
+      );
+      await recordSignIn(platform, user.username, client);
       // The same one: it ends with its time, however often it is used.
       return { caller: { user }, refreshToken: isOffline ? refresh_token : undefined };
     }

@@ -11,7 +11,7 @@ const MAX_SCOPES = 16;
  * get whatever their user may do in the repository, as from Harbor.
  */
 const KEEPS_FIRST_TOKEN = /^oras-py/;
-const ACTIONS: RepositoryAction[] = ['pull', 'push', 'delete'];
+export const ACTIONS: RepositoryAction[] = ['pull', 'push', 'delete'];
 
 /**
  * The scopes of a token request: `repository:team/app:pull,push` or `registry:catalog:*`, given several

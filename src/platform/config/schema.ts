@@ -262,6 +262,13 @@ export const ConfigSchema = group('Configuration of `roadstead server`', {
       maximum: 9999,
     }),
   }),
+  audit: group('The audit log.', {
+    pulls: Type.Enum(['batched', 'strict', 'off'], {
+      description:
+        'How pulls are written down: `batched`, once a second, equal ones counted together (a process that is killed loses its last second); `strict`, each before it is answered; or `off`.',
+      default: 'batched',
+    }),
+  }),
   manifests: group('What manifests are accepted.', {
     allow_missing_blobs: Type.Boolean({
       description:

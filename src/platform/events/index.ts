@@ -1,3 +1,4 @@
+export { Recorder } from './recorder.ts';
 export { emit, findEventLag } from './store.ts';
 export { dispatching } from './dispatch.ts';
 export { OPERATIONS, type EventType } from './types.ts';

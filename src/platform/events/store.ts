@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 
+import type { RefusalCode } from '../../lib/errors.ts';
 import type { Db } from '../db/connect.ts';
 import { OPERATIONS, type EventType } from './types.ts';
 
@@ -21,6 +22,32 @@ export async function emit(tx: Db, event: NewEvent): Promise<void> {
   await sql`select emit_event(${event.type}, ${event.projectId ?? null}, ${json(event.subject)}::jsonb,
     ${json(event.before)}::jsonb, ${json(event.after)}::jsonb, ${event.actor}, ${event.client})`.execute(
     tx,
+  );
+}
+
+/** Something that changed nothing, and was perhaps refused. */
+export type Occurrence = Omit<NewEvent, 'before' | 'after'> & {
+  after?: Record<string, unknown> | undefined;
+  result?: RefusalCode | undefined;
+};
+
+export type Counted = Occurrence & { count: number };
+
+/** Writes each once, with how often it was if that was more than once. */
+export async function insertOccurrences(db: Db, occurrences: Counted[]): Promise<void> {
+  const rows = occurrences.map(({ projectId, after, count, ...row }) => ({
+    ...row,
+    project_id: projectId,
+    after: count === 1 ? after : { ...after, count },
+  }));
+  // What a client claims may hold what PostgreSQL can't keep.
+  const json = JSON.stringify(rows, (_, value: unknown) =>
+    typeof value === 'string' ? value.replaceAll('\0', '').toWellFormed() : value,
+  );
+  await sql`insert into event_outbox (type, project_id, subject, after, actor, client, result)
+    select type, project_id, subject, after, actor, client, result from jsonb_to_recordset(${json}::jsonb)
+    as row (type text, project_id bigint, subject jsonb, after jsonb, actor text, client text, result text)`.execute(
+    db,
   );
 }
 

@@ -24,7 +24,7 @@ interface Primary {
 
 /** Answers requests. `stop` gives load balancers time to notice, and then lets requests finish. */
 export async function serve(platform: Platform, primary: Primary): Promise<Serving> {
-  const { config, db, lookups, log } = platform;
+  const { config, db, lookups, log, recorder } = platform;
   const tls = await readTls(config.tls);
   const rateLimits = createRateLimits({ ...platform, report: primary.reportSpending });
   const app = await createApp(platform, {
@@ -34,6 +34,7 @@ export async function serve(platform: Platform, primary: Primary): Promise<Servi
   });
   const tlsTimer = tls === undefined ? undefined : reloadTls(app.server, config.tls, log);
   const port = await listen(app, config, log);
+  recorder.start();
   return {
     port,
     addSpending: (spending) => rateLimits?.add(spending),
@@ -41,6 +42,7 @@ export async function serve(platform: Platform, primary: Primary): Promise<Servi
       clearInterval(tlsTimer);
       await sleep(config.shutdown_delay_ms, undefined, { signal: primary.gone }).catch(() => {});
       await drain(app, config.shutdown_timeout_ms, log);
+      await recorder.stop();
       await Promise.all([db.destroy(), lookups.destroy()]);
     },
   };

@@ -3,6 +3,7 @@ import { toConfig } from '../../platform/config/index.ts';
 import { connect } from '../../platform/db/connect.ts';
 import { openLookups } from '../../platform/db/lookups.ts';
 import { Disks } from '../../platform/disk/index.ts';
+import { Recorder } from '../../platform/events/index.ts';
 import type { Platform } from '../../platform/index.ts';
 import { createLog } from '../../platform/log/index.ts';
 import { createMetrics } from '../../platform/metrics/index.ts';
@@ -36,15 +37,16 @@ async function openPlatform({
 }: WorkerStart): Promise<Platform> {
   const config = toConfig(values);
   log = createLog({ level: config.log.level });
+  const db = connect(database, {
+    poolSize: config.database.pool_size,
+    statementTimeoutMs: config.database.statement_timeout_ms,
+    applicationName: 'roadstead',
+    maxWaiting: config.overload.waiting_queries,
+    onIdleError: (error) => log.warn({ err: error }, 'database connection lost'),
+  });
   return {
     config,
-    db: connect(database, {
-      poolSize: config.database.pool_size,
-      statementTimeoutMs: config.database.statement_timeout_ms,
-      applicationName: 'roadstead',
-      maxWaiting: config.overload.waiting_queries,
-      onIdleError: (error) => log.warn({ err: error }, 'database connection lost'),
-    }),
+    db,
     lookups: openLookups(database, {
       poolSize: 4,
       applicationName: 'roadstead lookups',
@@ -56,6 +58,7 @@ async function openPlatform({
     secretBox: createSecretBox(new Secret(secretKey)),
     log,
     metrics,
+    recorder: new Recorder({ db, log }),
     stopping: stopping.signal,
   };
 }

@@ -1,0 +1,52 @@
+import { Refusal, type RefusalCode } from '../../lib/errors.ts';
+import type { Platform } from '../../platform/index.ts';
+import type { WaitingClient } from '../../platform/http/waiting-client.ts';
+import type { SignedInUser } from '../access/index.ts';
+import { isLogged } from '../settings/index.ts';
+import { signIn, type Attempt, type SignInPlatform } from './sign-in.ts';
+
+type RecordPlatform = Pick<Platform, 'lookups' | 'recorder'>;
+
+/** `signIn`, written down for the audit log, however it ends. */
+export async function signInOnRecord(
+  platform: SignInPlatform & RecordPlatform,
+  attempt: Attempt,
+): Promise<SignedInUser> {
+  const { username, client } = attempt;
+  const user = await onRefusal(signIn(platform, attempt), (code) =>
+    recordSignIn(platform, username.slice(0, 255), client, code),
+  );
+  await recordSignIn(platform, user.username, client);
+  return user;
+}
+
+/** Lets wrong credentials be written down. */
+export async function onRefusal<T>(
+  work: Promise<T>,
+  tell: (code: RefusalCode) => Promise<void>,
+): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    const isWrong = error instanceof Refusal && (error.status === 401 || error.status === 429);
+    if (isWrong) await tell(error.code);
+    throw error;
+  }
+}
+
+/** `username` is who it is, or with a code who it was said to be. */
+export async function recordSignIn(
+  { lookups, recorder }: RecordPlatform,
+  username: string,
+  client: WaitingClient,
+  result?: RefusalCode,
+): Promise<void> {
+  if (!(await isLogged(lookups, 'login_user'))) return;
+  recorder.record({
+    type: 'user.signed_in',
+    subject: { user: username },
+    actor: username,
+    client: client.description,
+    result,
+  });
+}
