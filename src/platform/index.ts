@@ -2,7 +2,7 @@ import type { Config } from './config/index.ts';
 import type { Db } from './db/connect.ts';
 import type { Disks } from './disk/index.ts';
 import type { Lookups } from './db/lookups.ts';
-import type { Recorder } from './events/index.ts';
+import type { Recorder } from './events/recorder.ts';
 import type { Log } from './log/index.ts';
 import type { Metrics } from './metrics/index.ts';
 import type { BlobStorage } from './storage/index.ts';

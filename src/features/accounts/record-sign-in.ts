@@ -14,7 +14,7 @@ export async function signInOnRecord(
 ): Promise<SignedInUser> {
   const { username, client } = attempt;
   const user = await onRefusal(signIn(platform, attempt), (code) =>
-    recordSignIn(platform, username.slice(0, 255), client, code),
+    recordSignIn(platform, username, client, code),
   );
   await recordSignIn(platform, user.username, client);
   return user;
@@ -41,11 +41,12 @@ export async function recordSignIn(
   client: WaitingClient,
   result?: RefusalCode,
 ): Promise<void> {
+  const actor = username.slice(0, 255);
   if (!(await isLogged(lookups, 'login_user'))) return;
   recorder.record({
     type: 'user.signed_in',
-    subject: { user: username },
-    actor: username,
+    subject: { user: actor },
+    actor,
     client: client.description,
     result,
   });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 
 import { PASSWORD, startApp, type TestApp, type TestOptions } from '../../../test/harness.ts';
+import { openBrowser } from '../../../test/harness/browser.ts';
 import { basic } from '../../../test/harness/client.ts';
 import { pushImage } from '../../../test/harness/registry.ts';
 import { dispatching } from '../../platform/events/index.ts';
@@ -35,6 +36,7 @@ const short = ({ username, operation_description, result_code = 'done' }: Entry)
 
 test('sign-ins are in the log, with a password and with a form, right and wrong', async (t) => {
   const app = await start(t);
+  await app.createUser('other');
   const form = (username: string, password: string) =>
     app.app.inject({
       method: 'POST',
@@ -56,7 +58,12 @@ test('sign-ins are in the log, with a password and with a form, right and wrong'
   await ask(basic('no\0body', 'wrong'));
   await form('guest', PASSWORD);
   await form('guest', 'wrong');
-  const log = await read(app, 'q=resource_type=user,operation=login,username={ann nobody guest}');
+  await openBrowser(app).signIn('other');
+  await openBrowser(app).signIn('other', 'wrong');
+  const log = await read(
+    app,
+    'q=resource_type=user,operation=login,username={ann nobody guest other}',
+  );
 
   assert.deepEqual(log.map(short).toSorted(), [
     'ann: login user: ann: UNAUTHORIZED',
@@ -64,6 +71,8 @@ test('sign-ins are in the log, with a password and with a form, right and wrong'
     'guest: login user: guest: UNAUTHORIZED',
     'guest: login user: guest: done',
     'nobody: login user: nobody: UNAUTHORIZED',
+    'other: login user: other: UNAUTHORIZED',
+    'other: login user: other: done',
   ]);
   assert.ok(log.every(({ address }) => address === '127.0.0.1'));
   const twice = log.find((entry) => short(entry) === 'ann: login user: ann: done');

@@ -1,5 +1,6 @@
+import type { Db } from '../db/connect.ts';
 import { isDatabaseUnavailable } from '../db/errors.ts';
-import type { Platform } from '../index.ts';
+import type { Log } from '../log/index.ts';
 import { insertOccurrences, type Counted, type Occurrence } from './store.ts';
 
 const FLUSH_MS = 1000;
@@ -26,13 +27,13 @@ interface Kind {
 
 /** Keeps what happens often and changes nothing, pulls, sign-ins, refusals, and writes it in batches, once a second. */
 export class Recorder {
-  readonly #platform: Pick<Platform, 'db' | 'log'>;
+  readonly #platform: { db: Db; log: Log };
   readonly #kinds = new Map<string, Kind>();
   readonly #numbers = new Map<Kind['policy'], number>();
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> | undefined;
 
-  constructor(platform: Pick<Platform, 'db' | 'log'>) {
+  constructor(platform: { db: Db; log: Log }) {
     this.#platform = platform;
   }
 

@@ -311,7 +311,7 @@ test('who signs in and out is in the audit log', async (t) => {
     .orderBy('id')
     .execute();
   assert.deepEqual(rows, [
-    { type: 'user.signed_in', actor: 'anonymous', subject: { user: 'admin' } },
+    { type: 'user.signed_in', actor: 'admin', subject: { user: 'admin' } },
     { type: 'user.signed_out', actor: 'admin', subject: { user: 'admin' } },
   ]);
 });

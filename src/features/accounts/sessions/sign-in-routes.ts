@@ -9,6 +9,7 @@ import type { Routes } from '../../../platform/http/routes.ts';
 import { waitingClient } from '../../../platform/http/waiting-client.ts';
 import type { SignedInUser } from '../../access/index.ts';
 import { findSettings } from '../../settings/index.ts';
+import { onRefusal, recordSignIn } from '../record-sign-in.ts';
 import { signIn } from '../sign-in.ts';
 import { userExists } from '../store.ts';
 import { tell } from '../tell.ts';
@@ -42,7 +43,8 @@ export const signInRoutes: Routes = (app, platform) => {
       if (user === undefined) return reply.code(401).send(undefined);
       await inTransaction(db, async (tx) => {
         await beginSession(platform, tx, { request, reply, user });
-        await tell(tx, request, 'user.signed_in', user.username);
+        const { address, headers } = request;
+        await tell(tx, { caller: { user }, address, headers }, 'user.signed_in', user.username);
       });
       return reply.send(undefined);
     },
@@ -96,8 +98,11 @@ export const signInRoutes: Routes = (app, platform) => {
     { principal: username, password }: Type.Static<typeof SignInForm>,
   ): Promise<SignedInUser | undefined> {
     if (username === '' || password === '') return undefined;
+    const client = waitingClient(request);
     try {
-      return await signIn(platform, { username, password, client: waitingClient(request) });
+      return await onRefusal(signIn(platform, { username, password, client }), (code) =>
+        recordSignIn(platform, username, client, code),
+      );
     } catch (error) {
       if (!(error instanceof Refusal) || error.code !== 'UNAUTHORIZED') throw error;
       return undefined;
