@@ -2,6 +2,7 @@ import { permissionRoutes } from '../features/access/index.ts';
 import { repositoryRoutes } from '../features/artifacts/index.ts';
 import { auditRoutes } from '../features/audit/index.ts';
 import {
+  profileRoutes,
   sessionRoutes,
   signInRoutes,
   userGroupRoutes,
@@ -37,6 +38,7 @@ export const apiRoutes: Routes[] = [
   permissionRoutes,
   settingRoutes,
   userRoutes,
+  profileRoutes,
   sessionRoutes,
   userGroupRoutes,
   projectRoutes,

@@ -165,7 +165,6 @@ const BY_TAG = {
     'PATCH /scanners/{registration_id}',
     'GET /scanners/{registration_id}/metadata',
   ],
-  user: ['PUT /users/{user_id}', 'PUT /users/{user_id}/cli_secret'],
   'scan data export': [
     'POST /export/cve',
     'GET /export/cve/execution/{execution_id}',

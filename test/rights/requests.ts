@@ -33,6 +33,14 @@ const REQUESTS: Record<string, Request | ((app: TestApp) => Promise<Request>)> =
   'HEAD /api/v2.0/projects': { query: 'project_name=library' },
   'POST /api/v2.0/projects': { body: { project_name: 'library' } },
   'GET /api/v2.0/users/:user_id': { params: SOMEBODY },
+  'POST /api/v2.0/users': {
+    body: { username: 'made', password: PASSWORD, realname: 'x', email: 'made@example.com' },
+  },
+  'PUT /api/v2.0/users/:user_id': {
+    params: SOMEBODY,
+    body: { realname: 'x', email: 'somebody@example.com' },
+  },
+  'PUT /api/v2.0/users/:user_id/cli_secret': { params: SOMEBODY, body: {} },
   'PUT /api/v2.0/users/:user_id/password': { params: SOMEBODY, body: { new_password: PASSWORD } },
 };
 

@@ -10,6 +10,7 @@ export {
   describeAccess,
   findRepositoryScope,
   hasPermission,
+  hasSystemPermission,
   holdsGrant,
   isPermission,
   listActions,

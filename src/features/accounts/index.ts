@@ -1,6 +1,7 @@
 export { findUserGroup, findUserGroupByName } from './groups/store.ts';
 export { userGroupRoutes } from './groups/routes.ts';
 export { generatePassword, hashPassword, requireStrongPassword } from './password.ts';
+export { profileRoutes } from './profile-routes.ts';
 export { userRoutes } from './routes.ts';
 export { onRefusal, recordSignIn, signInOnRecord as signIn } from './record-sign-in.ts';
 export { findSignedInUser } from './sign-in.ts';

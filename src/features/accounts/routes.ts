@@ -1,22 +1,27 @@
+import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 
 import { notFound, Refusal } from '../../lib/errors.ts';
 import { inTransaction } from '../../platform/db/transaction.ts';
 import { NoBody, timestamp } from '../../platform/http/harbor-body.ts';
 import { locationOf } from '../../platform/http/location.ts';
-import { setPageHeaders, toLimits } from '../../platform/http/paging.ts';
+import { setPageHeaders, toLimits, toListOptions } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
 import { waitingClient } from '../../platform/http/waiting-client.ts';
-import { SIGNED_IN, type SignedInUser } from '../access/index.ts';
+import {
+  hasSystemPermission,
+  requireSystemAccess,
+  SIGNED_IN,
+  type SignedInUser,
+} from '../access/index.ts';
+import { findSettings } from '../settings/index.ts';
 import { hashPassword, inTurn, requireStrongPassword, verifyPassword } from './password.ts';
+import { requireSelfOrAdmin } from './require-self.ts';
 import * as schema from './schema.ts';
 import { deleteSessions } from './sessions/store.ts';
 import * as store from './store.ts';
 import { tell } from './tell.ts';
 import { requireDistinctName } from './user-name.ts';
-
-/** Harbor's built-in administrator can't be deleted or lose its rights. */
-const BUILT_IN_ADMIN = 1;
 
 export const userRoutes: Routes = (app, { db, lookups }) => {
   app.get(
@@ -31,10 +36,9 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
       config: { access: 'user:list' },
     },
     async (request, reply) => {
-      const { users, total } = await store.listUsers(db, {
-        ...readFilter(request.query.q),
-        ...toLimits(request.query),
-      });
+      const { username, email } = request.query;
+      const options = toListOptions(request.query);
+      const { users, total } = await store.listUsers(db, { username, email }, options);
       setPageHeaders(request, reply, request.query, total);
       return users.map(toReply);
     },
@@ -52,10 +56,13 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
       config: { access: SIGNED_IN },
     },
     async (request, reply) => {
-      const { users, total } = await store.listUsers(db, {
-        part: request.query.username,
-        ...toLimits(request.query),
-      });
+      const { username } = request.query;
+      const options = { conditions: [], sort: [], ...toLimits(request.query) };
+      const { users, total } = await store.listUsers(
+        db,
+        { username, withAdmin: true, isShortestFirst: true },
+        options,
+      );
       setPageHeaders(request, reply, request.query, total);
       return users.map(({ id, username }) => ({ user_id: id, username }));
     },
@@ -70,9 +77,10 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
         body: schema.UserCreation,
         response: { 201: NoBody },
       },
-      config: { access: 'user:create' },
+      config: { open: true },
     },
     async (request, reply) => {
+      await requireMayRegister(request);
       const { password, ...user } = request.body;
       requireDistinctName(user.username);
       requireStrongPassword(password);
@@ -200,6 +208,22 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
     },
   );
 
+  /** Harbor's rules: with self-registration on anybody may, but only in a browser. */
+  async function requireMayRegister({ caller, hasToken }: FastifyRequest): Promise<void> {
+    const { auth_mode, self_registration } = await findSettings(lookups);
+    if (auth_mode !== 'db_auth') {
+      throw new Refusal(
+        'FORBIDDEN',
+        `forbidden: users come from elsewhere (auth_mode ${auth_mode})`,
+      );
+    }
+    if (self_registration && hasToken === true) return;
+    if (self_registration && !hasSystemPermission(caller, 'user:create')) {
+      throw new Refusal('FORBIDDEN', 'forbidden: to make an account for yourself, use the portal');
+    }
+    requireSystemAccess(caller, 'user:create');
+  }
+
   async function getUser(id: number): Promise<store.User> {
     const user = await store.findUser(db, id);
     if (user === undefined) throw notFound('user', id);
@@ -213,12 +237,6 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
   }
 };
 
-/** `username=ann` is exactly her, `username=~an` whoever has that in the name; other keys are ignored. */
-function readFilter(q = ''): store.UserFilter {
-  const [, isPart, text] = /^username=(~?)(.+)$/.exec(q) ?? [];
-  return isPart === '~' ? { part: text } : { name: text };
-}
-
 async function requireOldPassword(password: string | undefined, hash: string | null) {
   if (await verifyPassword(password ?? '', hash ?? undefined)) return;
   throw new Refusal('FORBIDDEN', 'forbidden: the old password is wrong');
@@ -229,13 +247,8 @@ async function requireOtherPassword(password: string, hash: string | null) {
   throw new Refusal('BAD_REQUEST', 'bad request: the new password is the same as the old one');
 }
 
-function requireSelfOrAdmin(caller: SignedInUser, id: number): void {
-  if (caller.isSysadmin || caller.id === id) return;
-  throw new Refusal('FORBIDDEN', 'forbidden: only a system administrator may do this for others');
-}
-
 function requireOther(caller: SignedInUser, id: number, what: string): void {
-  if (id !== caller.id && id !== BUILT_IN_ADMIN) return;
+  if (id !== caller.id && id !== store.BUILT_IN_ADMIN) return;
   throw new Refusal(
     'FORBIDDEN',
     `forbidden: the built-in administrator and oneself can not be ${what}`,

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox';
 
 import { HarborBody, Id, Reply } from '../../platform/http/harbor-body.ts';
-import { PageQuery } from '../../platform/http/paging.ts';
+import { ListQuery, PageQuery } from '../../platform/http/paging.ts';
 
 /** Harbor bars `,"~#%$`; with a colon in the name nobody could sign in. More in `user-name.ts`. */
 const USERNAME = '^[^,"~#%$:]+$';
@@ -25,7 +25,22 @@ export const SysadminChange = HarborBody({ sysadmin_flag: Type.Boolean() });
 
 export const UserParams = Type.Object({ user_id: Id });
 
-export const UserList = Type.Object({ ...PageQuery.properties, q: Type.Optional(Type.String()) });
+const Profile = {
+  email: UserCreation.properties.email,
+  realname: UserCreation.properties.realname,
+  comment: UserCreation.properties.comment,
+};
+export const UserProfile = HarborBody(Profile);
+export type UserProfile = Static<typeof UserProfile>;
+
+export const CliSecret = HarborBody({ secret: Type.Optional(Type.String({ maxLength: 1024 })) });
+
+export const UserList = Type.Object({
+  ...ListQuery.properties,
+  /** Parts of these, as Harbor's portal asks. */
+  username: Type.Optional(Type.String()),
+  email: Type.Optional(Type.String()),
+});
 export const UserSearch = Type.Object({
   ...PageQuery.properties,
   username: Type.String({ minLength: 1 }),
@@ -39,6 +54,15 @@ export const UserReply = Reply({
   comment: Type.String(),
   sysadmin_flag: Type.Boolean(),
   admin_role_in_auth: Type.Boolean(),
+  /** For those who come by OpenID Connect; never filled yet. */
+  oidc_user_meta: Reply({
+    id: Type.Integer(),
+    user_id: Type.Integer(),
+    subiss: Type.String(),
+    secret: Type.String(),
+    creation_time: Type.String({ format: 'date-time' }),
+    update_time: Type.String({ format: 'date-time' }),
+  }),
   creation_time: Type.String({ format: 'date-time' }),
   update_time: Type.String({ format: 'date-time' }),
 });

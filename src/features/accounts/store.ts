@@ -4,7 +4,20 @@ import { Refusal } from '../../lib/errors.ts';
 import { requireStorable, type BatchedStatement } from '../../platform/db/batched-query.ts';
 import type { Db } from '../../platform/db/connect.ts';
 import { isUniqueViolation } from '../../platform/db/errors.ts';
+import {
+  booleanColumn,
+  integerColumn,
+  meets,
+  orderBy,
+  textColumn,
+  timeColumn,
+  type ListFields,
+} from '../../platform/db/list.ts';
 import type { Lookups } from '../../platform/db/lookups.ts';
+import type { ListOptions } from '../../platform/http/paging.ts';
+
+/** Harbor's built-in administrator can't be deleted or lose its rights. */
+export const BUILT_IN_ADMIN = 1;
 
 export interface User {
   id: number;
@@ -90,24 +103,44 @@ export async function findCredential(
   return lookups.batch<CredentialKey, Credential>(FIND_CREDENTIAL)(key);
 }
 
+const LIST_FIELDS: ListFields = {
+  userid: integerColumn('id'),
+  username: textColumn('username'),
+  email: textColumn('email'),
+  realname: textColumn('realname'),
+  comment: textColumn('comment'),
+  sysadminflag: booleanColumn('is_sysadmin'),
+  creationtime: timeColumn('created_at'),
+  updatetime: timeColumn('updated_at'),
+};
+
 export interface UserFilter {
-  name?: string | undefined;
-  /** Part of the name, in any case. */
-  part?: string | undefined;
+  /** Parts, in any case. */
+  username?: string | undefined;
+  email?: string | undefined;
+  /** As in Harbor the built-in administrator is left out, unless `user_id` is asked for. */
+  withAdmin?: boolean;
+  /** Whoever types a name finds it at the top. */
+  isShortestFirst?: boolean;
 }
 
 export async function listUsers(
   db: Db,
-  { name, part, limit, offset }: UserFilter & { limit: number; offset: number },
+  { username, email, withAdmin = false, isShortestFirst = false }: UserFilter,
+  { conditions, sort, limit, offset }: ListOptions,
 ): Promise<{ users: User[]; total: number }> {
-  let query = selectUsers(db);
-  if (name !== undefined) query = query.where('username', '=', name);
-  if (part !== undefined) {
-    query = query.where(sql<boolean>`position(${lower(part)} in lower(username)) > 0`);
+  let query = selectUsers(db).where(meets(LIST_FIELDS, conditions));
+  for (const [column, part] of Object.entries({ username, email })) {
+    if (part === undefined || part === '') continue;
+    query = query.where(sql<boolean>`position(${lower(part)} in lower(${sql.ref(column)})) > 0`);
   }
+  if (!withAdmin && !conditions.some(({ key }) => key === 'userid')) {
+    query = query.where('id', '<>', BUILT_IN_ADMIN);
+  }
+  const last = isShortestFirst ? sql`length(username), username` : sql`username`;
   const users = await query
     .select(COLUMNS)
-    .orderBy('username')
+    .orderBy(orderBy(LIST_FIELDS, sort, last))
     .limit(limit)
     .offset(offset)
     .execute();
@@ -126,13 +159,30 @@ export interface NewUser {
 }
 
 export async function insertUser(db: Db, user: NewUser): Promise<number> {
+  const { id } = await refuseDuplicates(() =>
+    db.insertInto('user_account').values(user).returning('id').executeTakeFirstOrThrow(),
+  );
+  return id;
+}
+
+/** Answers whether there was such a user. */
+export async function updateProfile(
+  db: Db,
+  id: number,
+  profile: Pick<NewUser, 'email' | 'realname' | 'comment'>,
+): Promise<boolean> {
+  const { numUpdatedRows } = await refuseDuplicates(() =>
+    selectUpdate(db)
+      .set({ ...profile, updated_at: sql`now()` })
+      .where('id', '=', id)
+      .executeTakeFirst(),
+  );
+  return numUpdatedRows > 0n;
+}
+
+async function refuseDuplicates<T>(work: () => Promise<T>): Promise<T> {
   try {
-    const { id } = await db
-      .insertInto('user_account')
-      .values(user)
-      .returning('id')
-      .executeTakeFirstOrThrow();
-    return id;
+    return await work();
   } catch (cause) {
     if (isUniqueViolation(cause)) {
       throw new Refusal('CONFLICT', 'conflict: the user name or the email is in use', { cause });

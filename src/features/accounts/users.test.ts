@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { openBrowser } from '../../../test/harness/browser.ts';
 import { basic } from '../../../test/harness/client.ts';
 import { PASSWORD, startApp } from '../../../test/harness.ts';
 
@@ -91,12 +92,100 @@ test('the list of users is in the order of names, filtered by q', async (t) => {
   const names = async (query: string) =>
     (await as('admin').get(`${USERS}${query}`)).json().map((user: typeof ann) => user.username);
 
-  assert.deepEqual(await names(''), ['admin', 'ann', 'annabel', 'bob']);
+  assert.deepEqual(await names(''), ['ann', 'annabel', 'bob']);
+  assert.deepEqual(await names('?q=user_id%3D1'), ['admin']);
+  assert.deepEqual(await names('?sort=-username'), ['bob', 'annabel', 'ann']);
+  assert.deepEqual(await names('?sort=-user_id&page_size=1'), ['annabel']);
+  assert.deepEqual(await names('?q=email%3D~BOB%40'), ['bob']);
+  assert.deepEqual(await names('?username=NNA'), ['annabel']);
+  assert.deepEqual(await names('?email=ann%40&username='), ['ann']);
   assert.deepEqual(await names('?q=username%3Dann'), ['ann']);
   assert.deepEqual(await names('?q=username%3D~ann'), ['ann', 'annabel']);
   // CVE-2025-30086: what a filter matches must not tell of columns that are not shown.
   assert.deepEqual(await names('?q=password_hash%3D~argon2'), await names(''));
   assert.deepEqual(await names(`?q=${encodeURIComponent("username=~' or 1=1 --")}`), []);
+});
+
+test('users change their profile, and administrators that of others', async (t) => {
+  const { as, createUser, platform } = await startApp(t);
+  for (const name of ['ann', 'bob']) await createUser(name);
+  const { user_id } = (await as('ann').get(`${USERS}/current`)).json();
+  const profile = { email: 'new@example.com', realname: 'Ann A.', comment: 'hi' };
+  const put = (name: string, change: object = {}) =>
+    as(name).put(`${USERS}/${user_id}`, { ...profile, ...change });
+
+  const own = await put('ann', { sysadmin_flag: true, username: 'root' });
+  const again = await put('admin', { comment: undefined });
+  const refused = [
+    await put('bob'),
+    await put('anonymous'),
+    await put('admin', { email: 'BOB@example.com' }),
+    await put('ann', { email: 'none' }),
+    await put('ann', { realname: '' }),
+    await put('ann', { comment: 'x'.repeat(31) }),
+    await as('admin').put(`${USERS}/4711`, profile),
+  ];
+
+  const read = (await as('ann').get(`${USERS}/current`)).json();
+  const { username, email, realname, comment, sysadmin_flag } = read;
+  assert.deepEqual([own.statusCode, again.statusCode], [200, 200]);
+  assert.deepEqual(
+    refused.map(({ statusCode }) => statusCode),
+    [403, 401, 409, 400, 400, 400, 404],
+  );
+  assert.deepEqual(
+    { username, email, realname, comment, sysadmin_flag },
+    { ...profile, username: 'ann', comment: '', sysadmin_flag: false },
+  );
+  const events = await platform.db
+    .selectFrom('event_outbox')
+    .select('after')
+    .where('type', '=', 'user.updated')
+    .orderBy('id')
+    .execute();
+  assert.deepEqual(events[0]!.after, { changed: ['email', 'realname', 'comment'] });
+});
+
+test('there is no CLI secret where users have passwords', async (t) => {
+  const { as } = await startApp(t);
+
+  assert.equal((await as('admin').put(`${USERS}/1/cli_secret`, { secret: '' })).statusCode, 412);
+});
+
+test('with self-registration on, anybody can make an account in a browser', async (t) => {
+  const started = await startApp(t);
+  const { as } = started;
+  const set = (self_registration: boolean) =>
+    as('admin').put('/api/v2.0/configurations', { self_registration });
+  const browser = openBrowser(started);
+  await browser.get('/c/login');
+  const register = (username: string) =>
+    browser.send({
+      method: 'POST',
+      url: USERS,
+      payload: { ...ann, username, email: `${username}@example.com`, sysadmin_flag: true },
+    });
+
+  const off = await register('ann');
+  await set(true);
+  const plain = await as('anonymous').post(USERS, ann);
+  const on = await register('ann');
+  const duplicate = await register('ann');
+  const user = await as('ann').post(USERS, { ...ann, username: 'bob', email: 'b@example.com' });
+  const admin = await as('admin').post(USERS, { ...ann, username: 'cleo', email: 'c@example.com' });
+
+  assert.deepEqual(
+    [off, plain, on, duplicate, user, admin].map(({ statusCode }) => statusCode),
+    [401, 403, 201, 409, 403, 201],
+  );
+  assert.equal((await as('ann').get(`${USERS}/current`)).json().sysadmin_flag, false);
+});
+
+test('nobody makes accounts where users come from elsewhere', async (t) => {
+  const { as } = await startApp(t);
+  await as('admin').put('/api/v2.0/configurations', { auth_mode: 'ldap_auth' });
+
+  assert.equal((await as('admin').post(USERS, ann)).statusCode, 403);
 });
 
 // CVE-2019-16097: Harbor let anyone make themselves an administrator this way.
