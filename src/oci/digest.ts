@@ -16,8 +16,13 @@ const SHAPE = /^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]+$/; // image-spec Â
 /** How a digest stands in a `bytea` column: one byte for the algorithm, then the hash. */
 const ALGORITHM_BYTE = { sha256: 1, sha512: 2 } as const;
 
+export function findDigest(text: string): Digest | undefined {
+  return CANONICAL.test(text) ? (text as Digest) : undefined;
+}
+
 export function parseDigest(text: string): Digest {
-  if (CANONICAL.test(text)) return text as Digest;
+  const digest = findDigest(text);
+  if (digest !== undefined) return digest;
   throw new Refusal('DIGEST_INVALID', `${quote(text)} is not a digest: ${whatIsWrong(text)}`);
 }
 

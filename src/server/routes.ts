@@ -1,5 +1,11 @@
 import { permissionRoutes } from '../features/access/index.ts';
-import { repositoryRoutes } from '../features/artifacts/index.ts';
+import {
+  additionRoutes,
+  artifactRoutes,
+  iconRoutes,
+  repositoryRoutes,
+  tagRoutes,
+} from '../features/artifacts/index.ts';
 import { auditRoutes } from '../features/audit/index.ts';
 import {
   profileRoutes,
@@ -49,6 +55,10 @@ export const apiRoutes: Routes[] = [
   labelRoutes,
   quotaRoutes,
   repositoryRoutes,
+  artifactRoutes,
+  tagRoutes,
+  additionRoutes,
+  iconRoutes,
   auditRoutes,
   trashRoutes,
 ];

@@ -22,6 +22,7 @@ const SOMEBODY = { user_id: '2' };
  * handler, which then finds no such id. A route may have several, told apart by what follows `#`.
  */
 const REQUESTS: Record<string, Request | ((app: TestApp) => Promise<Request>)> = {
+  'GET /api/v2.0/icons/:digest': findIcon,
   'GET /api/v2.0/labels #global': { query: 'scope=g' },
   'POST /api/v2.0/labels #global': async () => ({ body: newLabel({ scope: 'g' }) }),
   'GET /api/v2.0/labels/:label_id #global': (app) => makeLabel(app, { scope: 'g' }),
@@ -87,6 +88,13 @@ async function deleteTag({ as }: TestApp, project: Somewhere): Promise<Request> 
   const deletions = (await admin.get('/api/v2.0/trash?page_size=100')).json();
   const { id } = deletions.find((deletion: { tag: string }) => deletion.tag === tag);
   return { params: { deletion_id: id } };
+}
+
+/** What images are shown with. */
+async function findIcon({ as }: TestApp): Promise<Request> {
+  const artifact = '/api/v2.0/projects/private/repositories/app/artifacts/latest';
+  const { icon } = must(await as('admin').get(artifact), 200).json();
+  return { params: { digest: icon } };
 }
 
 async function findProjectId({ as }: TestApp, project: Somewhere): Promise<number> {

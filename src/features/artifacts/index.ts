@@ -25,6 +25,10 @@ export {
   listRepositoryNames,
   renameRepositories,
 } from './store/repositories.ts';
+export { additionRoutes } from './addition-routes.ts';
+export { artifactRoutes } from './artifact-routes.ts';
+export { iconRoutes } from './icon-routes.ts';
+export { tagRoutes } from './tag-routes.ts';
 export { repositoryCounting } from './jobs.ts';
 export { repositoryRoutes } from './repository-routes.ts';
 export {

@@ -103,7 +103,7 @@ export const manifestRoutes: Routes = (app, platform) => {
       const isDeleted =
         reference.tag === undefined
           ? await deleteManifest(db, request.scope!, reference.digest, actorOf(request))
-          : await deleteTag(db, request.scope!, reference.tag, actorOf(request));
+          : await deleteTag(db, request.scope!, { name: reference.tag }, actorOf(request));
       if (!isDeleted) throw await manifestUnknown(request, reference);
       return reply.code(202).send();
     },

@@ -1,1 +1,3 @@
-export { labelRoutes } from './routes.ts';
+export { labelRoutes, toLabelReply } from './routes.ts';
+export { LabelReply } from './schema.ts';
+export type { Label } from './store.ts';

@@ -204,7 +204,7 @@ function event(
   };
 }
 
-function toLabelReply({ created_at, updated_at, project_id, ...label }: store.Label) {
+export function toLabelReply({ created_at, updated_at, project_id, ...label }: store.Label) {
   return {
     ...label,
     ...(project_id === null ? { scope: 'g' as const } : { scope: 'p' as const, project_id }),

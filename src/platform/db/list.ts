@@ -41,7 +41,7 @@ export function meets(fields: ListFields, conditions: Condition[]): RawBuilder<b
   const all = conditions.flatMap((condition) => {
     const field = Object.hasOwn(fields, condition.key) ? fields[condition.key] : undefined;
     if (field === undefined) return [];
-    return [typeof field === 'function' ? field(condition) : compare(field, condition)];
+    return [typeof field === 'function' ? field(condition) : meetsColumn(field, condition)];
   });
   return all.length === 0 ? sql`true` : sql`(${sql.join(all, sql` and `)})`;
 }
@@ -63,7 +63,11 @@ export function orderBy(
   return sql.join([...keys, last]);
 }
 
-function compare({ column, type }: ListColumn, condition: Condition): RawBuilder<boolean> {
+/** True where the column meets the condition. */
+export function meetsColumn(
+  { column, type }: ListColumn,
+  condition: Condition,
+): RawBuilder<boolean> {
   const read = (value: string) => readValue(type, condition.key, value);
   switch (condition.is) {
     case 'equal':

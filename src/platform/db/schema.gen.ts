@@ -7,6 +7,18 @@ export type Generated<T> =
     ? ColumnType<S, I | undefined, U>
     : ColumnType<T, T | undefined, T>;
 
+export type Json = JsonValue;
+
+export type JsonArray = JsonValue[];
+
+export type JsonObject = {
+  [x: string]: JsonValue | undefined;
+};
+
+export type JsonPrimitive = boolean | number | string | null;
+
+export type JsonValue = JsonArray | JsonObject | JsonPrimitive;
+
 export interface ArtifactLabel {
   added_at: Generated<Date>;
   label_id: number;
@@ -184,6 +196,12 @@ export interface Manifest {
   size_bytes: number;
   subject_digest: Buffer | null;
   type: Generated<string>;
+}
+
+export interface ManifestAttributes {
+  attributes: Json;
+  icon: Buffer | null;
+  manifest_id: number;
 }
 
 export interface ManifestBlob {
@@ -453,6 +471,7 @@ export interface DB {
   live_repository: LiveRepository;
   live_tag: LiveTag;
   manifest: Manifest;
+  manifest_attributes: ManifestAttributes;
   manifest_blob: ManifestBlob;
   manifest_bytes: ManifestBytes;
   manifest_child: ManifestChild;

@@ -22,5 +22,6 @@ export const NoBody = Type.Unsafe<undefined>(Type.Null());
 /** An id of any row. */
 export const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
 
-/** RFC 3339 in UTC with milliseconds. */
-export const timestamp = (date: Date): string => date.toISOString();
+/** RFC 3339 in UTC with milliseconds; what never was has Harbor's time zero. */
+export const timestamp = (date: Date | null): string =>
+  date?.toISOString() ?? '0001-01-01T00:00:00.000Z';

@@ -53,9 +53,19 @@ export function setPageHeaders(
   total: number,
 ) {
   const links = listNeighbours(page, total).map(([rel, neighbour]) =>
-    pageLink(request, neighbour, rel),
+    linkTo(request, { page: String(neighbour.page), page_size: String(neighbour.page_size) }, rel),
   );
   void reply.header('x-total-count', total).header('link', links.join(' , '));
+}
+
+/** The same for a list that goes on behind its last entry: `next` are the parameters that ask for the rest. */
+export function setNextHeaders(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { total, next }: { total: number; next: Record<string, string> | undefined },
+) {
+  const link = next === undefined ? '' : linkTo(request, next, 'next');
+  void reply.header('x-total-count', total).header('link', link);
 }
 
 function listNeighbours({ page, page_size }: Page, total: number): [rel: string, page: Page][] {
@@ -71,10 +81,9 @@ function listNeighbours({ page, page_size }: Page, total: number): [rel: string,
   return neighbours;
 }
 
-function pageLink(request: FastifyRequest, { page, page_size }: Page, rel: string): string {
+function linkTo(request: FastifyRequest, changes: Record<string, string>, rel: string): string {
   const [path, query = ''] = request.url.split('?', 2) as [string, string?];
   const parameters = new URLSearchParams(query);
-  parameters.set('page', String(page));
-  parameters.set('page_size', String(page_size));
+  for (const [name, value] of Object.entries(changes)) parameters.set(name, value);
   return `<${path}?${parameters.toString()}>; rel="${rel}"`;
 }
