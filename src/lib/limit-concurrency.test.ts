@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 
 import { limitConcurrency } from './limit-concurrency.ts';
 
@@ -11,7 +12,7 @@ test('no more than the limit is under way, all is done in order, and what fails 
   const work = async (number: number) => {
     begun.push(number);
     most = Math.max(most, ++running);
-    await new Promise((resolve) => setImmediate(resolve));
+    await setImmediate();
     running--;
     if (number % 2 === 1) throw new Error(String(number));
     return number;

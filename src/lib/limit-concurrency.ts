@@ -5,8 +5,13 @@ export function limitConcurrency(limit: number): Limited {
   let free = limit;
   const waiting: (() => void)[] = [];
   return async (work) => {
-    if (free > 0) free -= 1;
-    else await new Promise<void>((resolve) => waiting.push(resolve));
+    if (free > 0) {
+      free -= 1;
+    } else {
+      const turn = Promise.withResolvers<void>();
+      waiting.push(turn.resolve);
+      await turn.promise;
+    }
     try {
       return await work();
     } finally {

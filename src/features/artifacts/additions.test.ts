@@ -147,8 +147,9 @@ test('values, read-me and dependencies of a chart are those of the chart itself'
     assert.deepEqual([reply.headers['content-type'], reply.body], [type, body], name);
   }
   const { addition_links } = (await admin.get(at('web'))).json();
-  for (const [name] of rows)
+  for (const [name] of rows) {
     assert.equal((await admin.get(addition_links[name].href)).statusCode, 200);
+  }
 });
 
 test('an old chart names its dependencies in a file, and what a chart lacks is empty', async () => {

@@ -388,32 +388,3 @@ test("cosign 2's signatures are found by their tag, pushed with it or tagged lat
     assert.ok(bytes.length > 0);
   }
 });
-
-test('what is not there is not found, whatever it is called', async () => {
-  const references = [
-    'nothing',
-    pushed.chart!.digest,
-    'sha256:zz',
-    `${'x'.repeat(129)}`,
-    '..',
-    '%2e%2e',
-    '%00',
-    'a%20b',
-    'sha256%3A0',
-  ];
-  for (const reference of references) {
-    const { statusCode } = await admin.get(at('store/app', reference));
-    assert.ok(statusCode === 404 || statusCode === 400, `${reference} ${statusCode}`);
-  }
-  assert.equal((await admin.get(at('store/nothing', 'v1'))).statusCode, 404);
-  assert.deepEqual(await list(at('store/nothing')), []);
-});
-
-test('an artifact in the trash, and one in a deleted project, is not listed', async () => {
-  await app.createProject('gone');
-  const { digest } = await pushImage(admin, 'gone/app', 'v1');
-  must(await admin.delete(`/v2/gone/app/manifests/${digest}`), 202);
-  assert.deepEqual(await list(at('gone/app')), []);
-  assert.deepEqual(await list(`${PROJECTS}/gone/artifacts`), []);
-  assert.equal((await admin.get(at('gone/app', digest))).statusCode, 404);
-});

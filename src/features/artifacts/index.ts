@@ -45,6 +45,20 @@ export {
   restoreTag,
 } from './store/restore.ts';
 export { deleteTag, listTagNames } from './store/tags.ts';
+export {
+  listForRemoval,
+  markBlobsDamaged,
+  repairManifestBytes,
+  unmarkBlob,
+} from './store/damage.ts';
+export {
+  keepBlobBytes,
+  nominateBlobs,
+  relinkManifest,
+  repointTags,
+  showRepositories,
+  type LackingReferences,
+} from './store/repair-rows.ts';
 export { openArtifactLookups, type FoundBlob, type FoundManifest } from './store/lookups.ts';
 export {
   claimBlobDeletions,

@@ -35,7 +35,7 @@ interface Tag {
 
 async function list(url: string): Promise<string> {
   const tags = must(await admin.get(url), 200).json<Tag[]>();
-  assert.ok(tags.every(({ immutable }) => immutable === false));
+  assert.ok(tags.every(({ immutable }) => !immutable));
   return tags.map(({ name }) => name).join(' ');
 }
 

@@ -1,3 +1,2 @@
 export { labelRoutes, toLabelReply } from './routes.ts';
 export { LabelReply } from './schema.ts';
-export type { Label } from './store.ts';

@@ -47,7 +47,7 @@ export async function storeManifest(db: Db, push: NewManifest): Promise<void> {
       ${manifest.mediaType}, ${manifest.artifactType ?? null}, ${findConfigMediaType(manifest)}, ${subject},
       ${accessory?.type ?? null}, ${accessory === undefined ? null : digestToBytes(accessory.of)},
       ${JSON.stringify(manifest.annotations)}::jsonb, ${push.bytes}, ${required.map(digestToBytes)}::bytea[],
-      ${optional.map(digestToBytes)}::bytea[], ${push.allowMissingBlobs}, ${children}::bytea[], ${manifest.children.map(describe)}::jsonb[],
+      ${optional.map(digestToBytes)}::bytea[], ${push.allowMissingBlobs}, ${children}::bytea[], ${manifest.children.map(describeChild)}::jsonb[],
       ${push.tags}::text[], ${push.actor}, ${push.client})`;
   try {
     const { rows } = await retryConflicts(() => statement.execute(db));
@@ -64,7 +64,7 @@ export async function storeManifest(db: Db, push: NewManifest): Promise<void> {
 }
 
 /** What an index says of a manifest it lists, besides its digest. */
-function describe({ digest: _, data: __, ...descriptor }: Descriptor): string {
+export function describeChild({ digest: _, data: __, ...descriptor }: Descriptor): string {
   return JSON.stringify(descriptor);
 }
 
