@@ -27,6 +27,7 @@ export const rooms = [
   'replication',
   'retention',
   'garbage-collection',
+  'fsck',
   'webhooks',
   'preheat',
   'torrent',

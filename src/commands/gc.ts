@@ -1,4 +1,5 @@
 import { findReclaimable, type Reclaimable } from '../features/artifacts/index.ts';
+import { requireOwnStore } from '../features/fsck/index.ts';
 import {
   collectGarbage,
   listHolds,
@@ -89,6 +90,7 @@ async function release(db: Db, name: string): Promise<void> {
 async function collect(db: Db, config: Config): Promise<void> {
   const storage = await openStorage(config);
   await storage.prepare();
+  await requireOwnStore({ db, storage, config });
   const log = createLog({ level: 'warn' });
   const round = await untilStopped((signal) =>
     collectGarbage({ db, storage, config, log }, signal),

@@ -3,6 +3,7 @@ import { adminResetSigningKeys } from './admin-reset-signing-keys.ts';
 import { backupCommand } from './backup.ts';
 import type { Command } from './command.ts';
 import { configCheck } from './config-check.ts';
+import { fsckCommand } from './fsck.ts';
 import { gcCommand } from './gc.ts';
 import { healthCommand } from './health.ts';
 import { migrateCommand } from './migrate.ts';
@@ -14,6 +15,7 @@ export const commands: Command[] = [
   serverCommand,
   migrateCommand,
   gcCommand,
+  fsckCommand,
   backupCommand,
   restoreCommand,
   quotaCheck,

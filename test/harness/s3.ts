@@ -26,6 +26,8 @@ export interface S3Server {
   url: string;
   /** Makes a bucket; answers the configuration for it. */
   makeBucket(changes?: Partial<ConfigValues['s3']>): Promise<ConfigValues['s3']>;
+  /** The folder in which a bucket is: its objects are files. */
+  folderOf(bucket: string): string;
   /** What is in a bucket, the parts of unfinished uploads too. */
   listFiles(bucket: string): Promise<string[]>;
 }
@@ -72,6 +74,7 @@ async function start(cleanups: (() => Promise<unknown>)[]): Promise<S3Server> {
         ...changes,
       };
     },
+    folderOf: (bucket) => join(root, bucket),
     async listFiles(bucket) {
       const entries = await readdir(join(root, bucket), { recursive: true, withFileTypes: true });
       return entries.filter((entry) => entry.isFile()).map(({ name }) => name);

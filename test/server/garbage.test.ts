@@ -22,9 +22,10 @@ const QUICK = {
   ROADSTEAD_GC_INTERVAL_SECONDS: '1',
 };
 
+/** Of blobs: the mark of the store has a name of its own. */
 const countFiles = ({ data }: Server) =>
-  readdirSync(join(data, 'blobs'), { recursive: true, withFileTypes: true }).filter((entry) =>
-    entry.isFile(),
+  readdirSync(join(data, 'blobs'), { recursive: true, withFileTypes: true }).filter(
+    (entry) => entry.isFile() && !entry.name.startsWith('00000000-0000-'),
   ).length;
 
 async function readFigure({ url }: Server, name: string): Promise<number> {

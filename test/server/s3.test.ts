@@ -78,7 +78,7 @@ test('two nodes on one database and one bucket serve as one', needsS3, async (t)
   await waitFor(async () => {
     const collected = await runToEnd(t, ['gc'], { env: { ...env, ROADSTEAD_DATA: one.data } });
     assert.equal(collected.code, 0, collected.stderr);
-    return (await (await store()).listFiles(bucket)).length === 3; // two blobs of the image, and this one
+    return (await (await store()).listFiles(bucket)).length === 4; // two blobs of the image, this one, and the mark
   }, 60_000);
   assert.ok(!(one.output() + two.output()).includes(SECRET_KEY));
 });

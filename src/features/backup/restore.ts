@@ -5,6 +5,7 @@ import type { Db } from '../../platform/db/connect.ts';
 import { isEmptyDatabase } from '../../platform/db/dump/index.ts';
 import { migrate } from '../../platform/db/migrate.ts';
 import { SHARDS, type BlobStorage } from '../../platform/storage/index.ts';
+import { forgetMark } from '../fsck/index.ts';
 import { takeHold } from '../garbage-collection/index.ts';
 import { findAbsent, type DamagedBlob } from './find-damage.ts';
 import { loadDatabase } from './load-database.ts';
@@ -32,6 +33,7 @@ export async function restore(options: RestoreOptions): Promise<DamagedBlob[]> {
     await loadDatabase(manifest, options);
   }
   await migrate(db);
+  await forgetMark(db); // the store may be another one
   await holdUntilChecked(db);
   return restoreBlobs(options);
 }

@@ -5,7 +5,7 @@ import { manifestRoutes } from './manifest-routes.ts';
 import { referrerRoutes } from './referrer-routes.ts';
 import { uploadRoutes } from './upload-routes.ts';
 
-export { expireUploads } from './upload-bytes.ts';
+export { expireUploads, giveUpUpload } from './upload-bytes.ts';
 
 /** All of `/v2`. Bodies are not parsed: they are blobs, and manifests whose exact bytes count. */
 export const distributionRoutes: Routes = async (app, platform) => {

@@ -11,17 +11,33 @@ export async function discardUpload(
   deps: UploadDeps,
   { id, fence }: { id: string; fence?: number },
 ): Promise<void> {
-  const left = await inTransaction(deps.db, async (tx) => {
+  const left = await forgetUpload(deps.db, { id, fence });
+  if (left === undefined) return;
+  deps.liveHashes.forget(id);
+  deps.metrics.uploads.inc({ result: 'discarded' });
+  await removeLeftBytes(deps, left.location, left.is_leased);
+}
+
+/** Gives an upload up that can't be gone on with. False: somebody has written to it, or it is gone. */
+export async function giveUpUpload(
+  db: UploadDeps['db'],
+  upload: { id: string; fence: number },
+): Promise<boolean> {
+  return (await forgetUpload(db, upload)) !== undefined;
+}
+
+/** Its bytes are listed for removal. */
+async function forgetUpload(
+  db: UploadDeps['db'],
+  { id, fence }: { id: string; fence: number | undefined },
+): Promise<store.LeftBytes | undefined> {
+  return inTransaction(db, async (tx) => {
     const deleted = await store.deleteUpload(tx, id, fence);
     if (deleted === undefined) return undefined;
     const left = { ...deleted, is_leased: deleted.is_leased && fence === undefined };
     await listForRemoval(tx, left);
     return left;
   });
-  if (left === undefined) return;
-  deps.liveHashes.forget(id);
-  deps.metrics.uploads.inc({ result: 'discarded' });
-  await removeLeftBytes(deps, left.location, left.is_leased);
 }
 
 /**

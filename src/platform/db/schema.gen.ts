@@ -358,6 +358,12 @@ export interface SigningKey {
   public_jwk: unknown;
 }
 
+export interface StoreMark {
+  id: string;
+  is_only: Generated<boolean>;
+  is_written: Generated<boolean>;
+}
+
 export interface Tag {
   deleted_at: Date | null;
   deletion_id: string | null;
@@ -492,6 +498,7 @@ export interface DB {
   setting: Setting;
   sign_in_failure: SignInFailure;
   signing_key: SigningKey;
+  store_mark: StoreMark;
   tag: Tag;
   tag_history: TagHistory;
   top_level_manifest: TopLevelManifest;

@@ -222,6 +222,14 @@ function checkReading(check: Check): void {
     await assert.rejects(storage.openReader(location, { start: 9, end: 10 }));
   });
 
+  check('the size of what is there is known without reading it', async (storage) => {
+    for (const size of [0, 4, 9_000_000]) {
+      const { location } = await store(storage, randomBytes(size));
+      assert.equal(await storage.findSize(location), size);
+    }
+    assert.equal(await storage.findSize(storage.newLocation()), undefined);
+  });
+
   check('a reader that is not read to its end can be given up', async (storage) => {
     const { location } = await store(storage, randomBytes(2_000_000));
 
@@ -250,6 +258,7 @@ function checkKeeping(check: Check): void {
     for (const wrong of ['', '../x', '/etc/passwd', '00/../../x', 'ab/..', '00']) {
       await assert.rejects(storage.openReader(wrong, { start: 0, end: 0 }), wrong);
       await assert.rejects(storage.readWhole(wrong), wrong);
+      await assert.rejects(storage.findSize(wrong), wrong);
       await assert.rejects(storage.openWriter(wrong, BEGINNING), wrong);
       await assert.rejects(storage.remove(wrong), wrong);
     }

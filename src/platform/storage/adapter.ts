@@ -89,6 +89,9 @@ export interface BlobStorage {
   writeWhole(location: string, bytes: Uint8Array): Promise<void>;
   /** Opens a part of a location. Fails when bytes of that part are missing. */
   openReader(location: string, range: ByteRange): Promise<BlobReader>;
+  /** How many bytes are at a location that is finished; undefined: it is not there. */
+  findSize(location: string): Promise<number | undefined>;
+
   /** All bytes of a small blob. */
   readWhole(location: string): Promise<Buffer>;
   /**

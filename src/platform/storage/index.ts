@@ -6,7 +6,7 @@ import { openFolderStorage } from './folder/folder-storage.ts';
 
 export { BEGINNING, SHARDS } from './adapter.ts';
 export { readAll } from './read-all.ts';
-export type { BlobStorage, BlobWriter, Checkpoint, FinishedBytes } from './adapter.ts';
+export type { BlobStorage, BlobWriter, Checkpoint, FinishedBytes, StoredBytes } from './adapter.ts';
 
 /** The blob store of this registry: a bucket, if there is one in the configuration, or a folder in the data folder. */
 export async function openStorage({ data, s3, storage }: Config): Promise<BlobStorage> {

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
 import { requireRestored } from '../../features/backup/index.ts';
+import { requireOwnStore } from '../../features/fsck/index.ts';
 import { toConfig, type Config, type ConfigValues } from '../../platform/config/index.ts';
 import { migrate } from '../../platform/db/migrate.ts';
 import { createLog, type Log } from '../../platform/log/index.ts';
@@ -73,6 +74,7 @@ async function startOn(
   const firstPassword = await giveFirstPassword(database.db, config);
   const storage = await openStorage(config);
   await storage.prepare();
+  await requireOwnStore({ db: database.db, storage, config });
   const secretKey = readSecretKey(config);
   await requireSecretKey(database.db, config, secretKey);
   await overwriteSettings(database.db, config, secretKey);

@@ -111,6 +111,10 @@ class FolderStorage implements BlobStorage {
     return new FolderReader(handle, range);
   }
 
+  async findSize(location: string): Promise<number | undefined> {
+    return (await findFile(this.#path(location)))?.size;
+  }
+
   async readWhole(location: string): Promise<Buffer> {
     return readFile(this.#path(location));
   }

@@ -73,6 +73,10 @@ class S3Storage implements BlobStorage {
     return reader;
   }
 
+  async findSize(location: string): Promise<number | undefined> {
+    return this.#bucket.findSize(requireLocation(location));
+  }
+
   async readWhole(location: string): Promise<Buffer> {
     requireLocation(location);
     for (let attempt = 1; ; attempt++) {
