@@ -73,7 +73,7 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
   const tokens = createBearerTokens(createSigningKeys(platform), {
     findLifetimeSeconds: async () =>
       tokenLifetimeSeconds(await findSettings(platform.lookups), config),
-    findOwner: createTokenOwners(platform.lookups),
+    owners: createTokenOwners(platform.lookups),
   });
   const forgeryCheck = createForgeryCheck(platform);
   const { rateLimits } = options;

@@ -59,5 +59,5 @@ async function signInWithBasic(
     );
   }
   const client = waitingClient(request);
-  return { user: await signIn(platform, { username, password, client }) };
+  return signIn(platform, { username, password, client });
 }

@@ -4,6 +4,7 @@ import {
   describeAccess,
   findRepositoryScope,
   isPermission,
+  isSignedIn,
   requireChangeable,
   recordRefusal,
   requireProjectAccess,
@@ -90,14 +91,13 @@ async function authorizeRepository(
   const action = access.split(':')[1] as RepositoryAction;
   const { caller } = request;
   // Clients send their credentials only when challenged, so nobody is served unasked: who pulls is known.
-  const isAsked = caller.user !== undefined || caller.grants !== undefined;
+  const isAsked = isSignedIn(caller) || caller.grants !== undefined;
   const scope = isAsked ? await findRepositoryScope(lookups, caller, action, name) : undefined;
   if (scope !== undefined) {
     request.scope = scope;
     return;
   }
-  const who =
-    caller.user === undefined ? 'authentication required' : 'your credentials do not allow it';
+  const who = isSignedIn(caller) ? 'your credentials do not allow it' : 'authentication required';
   throw new Refusal('UNAUTHORIZED', `${action} on the repository ${text}: ${who}`, {
     detail: wantedAccess(request),
   });
@@ -117,12 +117,12 @@ function authorizeRegistry(request: FastifyRequest, access: string): void {
   const { caller } = request;
   const isToken = caller.grants !== undefined;
   if (access === 'catalog') {
-    if (caller.user !== undefined && (!isToken || caller.mayListCatalog === true)) return;
+    if (isSignedIn(caller) && (!isToken || caller.mayListCatalog === true)) return;
     throw new Refusal('UNAUTHORIZED', 'the catalog: authentication required', {
       detail: wantedAccess(request),
     });
   }
-  if (caller.user === undefined && !isToken) {
+  if (!isSignedIn(caller) && !isToken) {
     throw new Refusal('UNAUTHORIZED', 'authentication required');
   }
 }

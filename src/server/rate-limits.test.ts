@@ -153,6 +153,6 @@ test('workers tell each other what they let through', async (t) => {
   await setTimeout(150);
   two.add(reports[0]!);
 
-  assert.deepEqual(reports, [{ 'user requests 7': 2 }]);
+  assert.deepEqual(reports, [{ 'user requests user:7': 2 }]);
   assert.throws(() => two.admitUser(request), /too many requests for this user/);
 });

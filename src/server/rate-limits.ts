@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
+import { accountKey } from '../features/access/index.ts';
 import { Refusal } from '../lib/errors.ts';
 import { networkOf } from '../lib/network-of.ts';
 import { RateLimit } from '../lib/rate-limit.ts';
@@ -67,14 +68,15 @@ export function createRateLimits({ config, metrics, report }: Options): RateLimi
       admit('address', address);
       if (!counts) return;
       meterBytes(request, reply, (bytes) => {
-        const { user } = request.caller;
+        const account = accountKey(request.caller);
         spend('address', 'bytes', address, bytes);
-        if (user !== undefined) spend('user', 'bytes', String(user.id), bytes);
+        if (account !== undefined) spend('user', 'bytes', account, bytes);
       });
     },
 
-    admitUser({ caller: { user } }) {
-      if (user !== undefined) admit('user', String(user.id));
+    admitUser({ caller }) {
+      const account = accountKey(caller);
+      if (account !== undefined) admit('user', account);
     },
 
     add(spending) {

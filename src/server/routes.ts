@@ -9,6 +9,7 @@ import {
 import { auditRoutes } from '../features/audit/index.ts';
 import {
   profileRoutes,
+  robotRoutes,
   sessionRoutes,
   signInRoutes,
   userGroupRoutes,
@@ -47,6 +48,7 @@ export const apiRoutes: Routes[] = [
   profileRoutes,
   sessionRoutes,
   userGroupRoutes,
+  robotRoutes,
   projectRoutes,
   memberRoutes,
   metadataRoutes,

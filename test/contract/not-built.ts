@@ -66,14 +66,6 @@ const BY_TAG = {
     'GET /projects/{project_name_or_id}/webhook/events',
   ],
   webhookjob: ['GET /projects/{project_name_or_id}/webhook/jobs'],
-  robot: [
-    'GET /robots',
-    'POST /robots',
-    'GET /robots/{robot_id}',
-    'PUT /robots/{robot_id}',
-    'PATCH /robots/{robot_id}',
-    'DELETE /robots/{robot_id}',
-  ],
   replication: [
     'GET /replication/policies',
     'POST /replication/policies',

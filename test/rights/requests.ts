@@ -30,6 +30,12 @@ const REQUESTS: Record<string, Request | ((app: TestApp) => Promise<Request>)> =
   'DELETE /api/v2.0/labels/:label_id #global': (app) => makeLabel(app, { scope: 'g' }),
   'POST /c/login': (app) => makeForm(app, `principal=outsider&password=${PASSWORD}`),
   'POST /c/userExists': (app) => makeForm(app, 'target=username&value=outsider'),
+  'GET /api/v2.0/robots #system': { query: 'q=Level=system' },
+  'POST /api/v2.0/robots #system': async () => ({ body: newRobot('system') }),
+  'GET /api/v2.0/robots/:robot_id #system': (app) => createRobot(app, 'system'),
+  'PUT /api/v2.0/robots/:robot_id #system': (app) => createRobot(app, 'system'),
+  'PATCH /api/v2.0/robots/:robot_id #system': (app) => createRobot(app, 'system'),
+  'DELETE /api/v2.0/robots/:robot_id #system': (app) => createRobot(app, 'system'),
   'GET /api/v2.0/users/search': { query: 'username=a' },
   'HEAD /api/v2.0/projects': { query: 'project_name=library' },
   'POST /api/v2.0/projects': { body: { project_name: 'library' } },
@@ -42,6 +48,7 @@ const REQUESTS: Record<string, Request | ((app: TestApp) => Promise<Request>)> =
     body: { realname: 'x', email: 'somebody@example.com' },
   },
   'PUT /api/v2.0/users/:user_id/cli_secret': { params: SOMEBODY, body: {} },
+  'PUT /api/v2.0/users/:user_id/sysadmin': { params: SOMEBODY, body: { sysadmin_flag: false } },
   'PUT /api/v2.0/users/:user_id/password': { params: SOMEBODY, body: { new_password: PASSWORD } },
 };
 
@@ -57,6 +64,14 @@ const REQUESTS_IN_PROJECTS: Record<string, (app: TestApp, project: Somewhere) =>
     'GET /api/v2.0/labels/:label_id': makeProjectLabel,
     'PUT /api/v2.0/labels/:label_id': makeProjectLabel,
     'DELETE /api/v2.0/labels/:label_id': makeProjectLabel,
+    'GET /api/v2.0/robots': async (app, project) => ({
+      query: `q=Level=project,ProjectID=${await findProjectId(app, project)}`,
+    }),
+    'POST /api/v2.0/robots': async (_, project) => ({ body: newRobot('project', project) }),
+    'GET /api/v2.0/robots/:robot_id': createRobotIn,
+    'PUT /api/v2.0/robots/:robot_id': createRobotIn,
+    'PATCH /api/v2.0/robots/:robot_id': createRobotIn,
+    'DELETE /api/v2.0/robots/:robot_id': createRobotIn,
     'POST /api/v2.0/trash/:deletion_id/restore': deleteTag,
     'DELETE /api/v2.0/trash/:deletion_id': deleteTag,
   };
@@ -114,6 +129,25 @@ async function makeLabel({ as }: TestApp, scope: object): Promise<Request> {
   const reply = must(await as('admin').post('/api/v2.0/labels', newLabel(scope)), 201);
   const label_id = String(reply.headers.location).split('/').at(-1)!;
   return { params: { label_id }, body: newLabel(scope) };
+}
+
+const newRobot = (level: 'system' | 'project', namespace = '/') => ({
+  name: newName(),
+  level,
+  duration: 1,
+  permissions: [{ kind: level, namespace, access: [{ resource: 'quota', action: 'read' }] }],
+});
+
+async function createRobotIn(app: TestApp, project: Somewhere): Promise<Request> {
+  if (project === 'nowhere') return { body: newRobot('system') };
+  return createRobot(app, 'project', project);
+}
+
+/** A robot, and a body to change it with. */
+async function createRobot(app: TestApp, ...place: Parameters<typeof newRobot>): Promise<Request> {
+  const robot = newRobot(...place);
+  const { id } = must(await app.as('admin').post('/api/v2.0/robots', robot), 201).json();
+  return { params: { robot_id: String(id) }, body: { ...robot, secret: '' } };
 }
 
 /** Values of parameters: projects that are there, and ids that are not. */

@@ -29,7 +29,9 @@ before(async () => {
 
 async function send(question: Question, caller: string, project: Somewhere = 'private') {
   const request = await makeRequest(app, question, project);
-  return app.app.inject({ ...request, headers: { ...request.headers, ...callers[caller] } });
+  const authorization = callers[caller]!(project === 'public' ? 'public' : 'private');
+  const headers = { ...request.headers, ...(authorization && { authorization }) };
+  return app.app.inject({ ...request, headers });
 }
 
 /** What each caller is told: `+`, as the administrator, or how they are refused. */
@@ -46,7 +48,7 @@ async function judge(question: Question, project: Project): Promise<string[]> {
     Object.keys(callers).map(async (caller) => {
       const { statusCode, body } = await send(question, caller, project);
       assert.ok(statusCode < 500, `${caller}: ${name} ${body}`);
-      const isRefused = [401, 403, 404].includes(statusCode) && statusCode !== passing;
+      const isRefused = [401, 403, 404, 412].includes(statusCode) && statusCode !== passing;
       return isRefused ? String(statusCode) : '+';
     }),
   );

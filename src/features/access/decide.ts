@@ -1,11 +1,18 @@
 import { Refusal, notFound } from '../../lib/errors.ts';
 import type { Db } from '../../platform/db/connect.ts';
 import type { Lookups } from '../../platform/db/lookups.ts';
-import type { Caller, RepositoryAction } from './caller.ts';
+import { isSignedIn, type Caller, type RepositoryAction } from './caller.ts';
+import { rightsAllow } from './robot-rights.ts';
 import { PERMISSIONS, ROLE_IDS, roleAllows, type Role } from './roles.ts';
-import { findStanding, listProjectIdsByRole, type ProjectStanding } from './store.ts';
+import {
+  findStanding,
+  listOtherProjectIds,
+  listProjectIdsByRole,
+  listRobotRights,
+  type ProjectStanding,
+} from './store.ts';
 
-/** What a route declares when being signed in is enough. */
+/** What a route declares when being signed in is enough, as a user or as a robot. */
 export const SIGNED_IN = 'signed-in';
 
 /** Whether a route may declare this permission. Checked at start, so that a misspelt one can't open a door. */
@@ -14,21 +21,23 @@ export function isPermission(permission: string, scope: 'project' | 'system'): b
 }
 
 function requireSignedIn(caller: Caller): void {
-  if (caller.user === undefined) {
+  if (!isSignedIn(caller)) {
     throw new Refusal('UNAUTHORIZED', 'unauthorized: sign in first');
   }
 }
 
 /** Whether the caller may do this to the registry as a whole. */
-export function hasSystemPermission({ user }: Caller, permission: string): boolean {
-  return user?.isSysadmin === true && PERMISSIONS.system.has(permission);
+export function hasSystemPermission({ user, robot }: Caller, permission: string): boolean {
+  if (user?.isSysadmin === true) return PERMISSIONS.system.has(permission);
+  return robot?.systemPermissions.includes(permission) === true;
 }
 
 /** Passes when the caller may do this to the registry as a whole. */
 export function requireSystemAccess(caller: Caller, permission: string): void {
   requireSignedIn(caller);
   if (permission === SIGNED_IN || hasSystemPermission(caller, permission)) return;
-  throw new Refusal('FORBIDDEN', `forbidden: ${permission} needs a system administrator`);
+  const who = caller.robot === undefined ? 'a system administrator' : 'a robot that has it';
+  throw new Refusal('FORBIDDEN', `forbidden: ${permission} needs ${who}`);
 }
 
 /**
@@ -41,7 +50,7 @@ export async function requireProjectAccess(
   permission: string,
   key: { name: string } | { id: number },
 ): Promise<ProjectStanding> {
-  const standing = await findStanding(lookups, key, caller.user?.id);
+  const standing = await findStanding(lookups, key, caller);
   const isSysadmin = caller.user?.isSysadmin === true;
   if (standing === undefined && isSysadmin) {
     throw notFound('project', 'name' in key ? key.name : key.id);
@@ -57,26 +66,56 @@ export async function requireProjectAccess(
 /** Whether the caller may do this in the project. */
 export function hasPermission(
   { user }: Caller,
-  { roles, isPublic }: ProjectStanding,
+  { roles, isPublic, permissions }: ProjectStanding,
   permission: string,
 ): boolean {
-  return user?.isSysadmin === true || roleAllows(roles, isPublic, permission);
+  if (user?.isSysadmin === true || permissions.includes(permission)) return true;
+  return roleAllows(roles, isPublic, permission);
 }
 
-/** The projects, in the trash or not, in which the caller's role has the permission. */
+/**
+ * The projects, in the trash or not, in which the caller has the permission as a member or as a robot. That a
+ * project is public is not asked.
+ */
 export async function listAllowedProjectIds(
   db: Db,
-  caller: Caller,
+  { user, robot }: Caller,
   permission: string,
 ): Promise<number[] | 'all'> {
-  requireSignedIn(caller);
-  const { id, isSysadmin } = caller.user!;
-  if (isSysadmin) return 'all';
+  if (user?.isSysadmin === true) return 'all';
+  if (robot !== undefined) return listProjectIdsOfRobot(db, robot.id, permission);
+  if (user === undefined) return [];
   const roles = (Object.keys(ROLE_IDS) as Role[]).filter((role) =>
     roleAllows([role], false, permission),
   );
-  return listProjectIdsByRole(db, id, roles);
+  return listProjectIdsByRole(db, user.id, roles);
 }
+
+async function listProjectIdsOfRobot(
+  db: Db,
+  id: number,
+  permission: string,
+): Promise<number[] | 'all'> {
+  const rights = await listRobotRights(db, id);
+  const isAllowedIn = (projectId: number) =>
+    rightsAllow(rights, { scope: 'project', projectId }, permission);
+  const named = rights.flatMap(({ projectId }) => projectId ?? []);
+  if (!isAllowedIn(UNNAMED)) return named.filter(isAllowedIn);
+  const refused = named.filter((projectId) => !isAllowedIn(projectId));
+  return refused.length === 0 ? 'all' : listOtherProjectIds(db, refused);
+}
+
+/** The projects, in the trash or not, that the caller is shown: those in which they may do anything. */
+export async function listOwnProjectIds(db: Db, caller: Caller): Promise<number[] | 'all'> {
+  if (caller.robot === undefined) return listAllowedProjectIds(db, caller, 'project:read');
+  if (hasSystemPermission(caller, 'project:list')) return 'all';
+  const rights = await listRobotRights(db, caller.robot.id);
+  if (rights.some(({ scope }) => scope === 'all-projects')) return 'all';
+  return rights.flatMap(({ projectId }) => projectId ?? []);
+}
+
+/** No project has this id: it stands for all that no right names. */
+const UNNAMED = 0;
 
 /** A repository as a request names it. The project's id comes from the caller's rights. */
 export interface RepositoryKey {
@@ -99,7 +138,7 @@ export async function findRepositoryScope(
     const grant = findGrant(caller, action, name);
     return grant && { projectId: grant.projectId, name };
   }
-  const standing = await findStanding(lookups, { name: project }, caller.user?.id);
+  const standing = await findStanding(lookups, { name: project }, caller);
   if (standing === undefined || !listActions(standing, caller).includes(action)) return undefined;
   return { projectId: standing.id, name };
 }

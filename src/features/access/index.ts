@@ -1,10 +1,14 @@
 export {
+  accountKey,
   ANONYMOUS,
   callerName,
+  isSignedIn,
   type Caller,
   type RepositoryAction,
   type RepositoryGrant,
+  type SignedInRobot,
   type SignedInUser,
+  userOf,
 } from './caller.ts';
 export {
   describeAccess,
@@ -15,21 +19,23 @@ export {
   isPermission,
   listActions,
   listAllowedProjectIds,
+  listOwnProjectIds,
   requireProjectAccess,
   requireSystemAccess,
   SIGNED_IN,
   type MissingAccess,
   type RepositoryKey,
 } from './decide.ts';
-export { findRole, ROLE_IDS, strongestRole, type Role } from './roles.ts';
+export { rightsAllow, type Place, type RobotRight } from './robot-rights.ts';
+export { findRole, ROBOT_PERMISSIONS, ROLE_IDS, strongestRole, type Role } from './roles.ts';
 export {
   deleteMember,
   findMember,
   findStanding,
   insertMember,
-  listMemberProjectIds,
   listMembers,
   listOwnRoles,
+  listRobotRights,
   updateMemberRole,
   type Member,
 } from './store.ts';

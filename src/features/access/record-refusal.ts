@@ -20,7 +20,7 @@ export async function recordRefusal(
   { access, code, project, repository }: RefusedAccess,
 ): Promise<void> {
   if (callerName(request.caller) === callerName(ANONYMOUS)) return;
-  const standing = project && (await findStanding(lookups, project, undefined));
+  const standing = project && (await findStanding(lookups, project, ANONYMOUS));
   const [resource_type, operation] = access.split(':');
   recorder.record({
     type: 'access.refused',

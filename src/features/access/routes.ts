@@ -78,7 +78,7 @@ export const permissionRoutes: Routes = (app, { db, lookups }) => {
     }
     const id = /^\/project\/(\d{1,15})$/.exec(scope)?.[1];
     if (id === undefined) return [];
-    const standing = await findStanding(lookups, { id: Number(id) }, caller.user?.id);
+    const standing = await findStanding(lookups, { id: Number(id) }, caller);
     if (standing === undefined) return [];
     return [...PERMISSIONS.project]
       .filter((permission) => hasPermission(caller, standing, permission))

@@ -5,14 +5,18 @@ import { requireStorable, type BatchedStatement } from '../../platform/db/batche
 import type { Db } from '../../platform/db/connect.ts';
 import { isForeignKeyViolation, isUniqueViolation } from '../../platform/db/errors.ts';
 import type { Lookups } from '../../platform/db/lookups.ts';
+import type { Caller } from './caller.ts';
+import type { RobotRight } from './robot-rights.ts';
 import { findRole, ROLE_IDS, type Role } from './roles.ts';
 
-/** A project as seen by one user: what access decides on. */
+/** A project as seen by one user or robot: what access decides on. */
 export interface ProjectStanding {
   id: number;
   name: string;
   isPublic: boolean;
   roles: Role[];
+  /** What a robot has been given. */
+  permissions: readonly string[];
 }
 
 interface StandingRow {
@@ -20,40 +24,51 @@ interface StandingRow {
   name: string;
   is_public: boolean;
   role_ids: number[];
+  permissions: string[];
 }
 
-function toStanding(row: StandingRow): ProjectStanding {
-  const roles = row.role_ids.flatMap((id) => findRole(id) ?? []);
-  return { id: row.id, name: row.name, isPublic: row.is_public, roles };
+function toStanding({ id, name, is_public, role_ids, permissions }: StandingRow): ProjectStanding {
+  const roles = role_ids.flatMap((role) => findRole(role) ?? []);
+  return { id, name, isPublic: is_public, roles, permissions };
 }
 
 interface StandingKey {
   project: { name: string } | { id: number };
   userId: number | undefined;
+  robotId: number | undefined;
 }
 
 const FIND_STANDING: BatchedStatement<StandingKey> = {
   name: 'standing',
   text: `select wanted.position::int as position, p.id, p.name, p.is_public,
       array(select distinct r.role_id from project_role r
-        where r.project_id = p.id and r.user_id = wanted.user_id) as role_ids
-    from unnest($1::bigint[], $2::text[], $3::bigint[]) with ordinality as wanted (id, name, user_id, position)
+        where r.project_id = p.id and r.user_id = wanted.user_id) as role_ids,
+      case when wanted.robot_id is null then '{}' else array(
+        select unnest(r.allowed) from robot_right r
+        where r.robot_id = wanted.robot_id and (r.scope = 'all-projects' or r.project_id = p.id)
+        except
+        select unnest(r.denied) from robot_right r
+        where r.robot_id = wanted.robot_id and (r.scope = 'all-projects' or r.project_id = p.id)
+      ) end as permissions
+    from unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[])
+      with ordinality as wanted (id, name, user_id, robot_id, position)
     join live_project p on p.id = coalesce(wanted.id, (select n.id from live_project n where n.name = wanted.name))`,
   toColumns: (keys) => [
     keys.map(({ project }) => ('id' in project ? project.id : null)),
     keys.map(({ project }) => ('name' in project ? project.name : null)),
     keys.map(({ userId }) => userId ?? null),
+    keys.map(({ robotId }) => robotId ?? null),
   ],
 };
 
 export async function findStanding(
   lookups: Lookups,
   project: StandingKey['project'],
-  userId: number | undefined,
+  { user, robot }: Caller,
 ): Promise<ProjectStanding | undefined> {
   if ('name' in project) requireStorable(project.name);
   const find = lookups.batch<StandingKey, StandingRow>(FIND_STANDING);
-  const row = await find({ project, userId });
+  const row = await find({ project, userId: user?.id, robotId: robot?.id });
   return row && toStanding(row);
 }
 
@@ -87,18 +102,6 @@ export async function listOwnRoles(db: Db, userId: number): Promise<Map<number, 
   );
 }
 
-/** The ids of the projects in which the user has any role. */
-export async function listMemberProjectIds(db: Db, userId: number): Promise<number[]> {
-  const rows = await db
-    .selectFrom('project_role')
-    .select('project_id')
-    .distinct()
-    .$narrowType<{ project_id: number }>()
-    .where('user_id', '=', userId)
-    .execute();
-  return rows.map((row) => row.project_id);
-}
-
 /** The ids of the projects, in the trash or not, in which one of these roles is the user's. */
 export async function listProjectIdsByRole(
   db: Db,
@@ -114,6 +117,21 @@ export async function listProjectIdsByRole(
     .where(sql<boolean>`role_id = any (${roles.map((role) => ROLE_IDS[role])})`)
     .execute();
   return rows.map((row) => row.project_id);
+}
+
+/** What the robot has been given, and what that implies. */
+export async function listRobotRights(db: Db, robotId: number): Promise<RobotRight[]> {
+  const { rows } = await sql<RobotRight>`
+    select scope, project_id as "projectId", allowed, denied from robot_right
+    where robot_id = ${robotId}`.execute(db);
+  return rows;
+}
+
+/** The ids of all projects, in the trash or not, but these. */
+export async function listOtherProjectIds(db: Db, except: number[]): Promise<number[]> {
+  const { rows } = await sql<{ id: number }>`
+    select id from project where id <> all (${except}::bigint[])`.execute(db);
+  return rows.map(({ id }) => id);
 }
 
 /** A user or a group that has a role in a project. */

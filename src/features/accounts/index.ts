@@ -4,8 +4,11 @@ export { generatePassword, hashPassword, requireStrongPassword } from './passwor
 export { profileRoutes } from './profile-routes.ts';
 export { userRoutes } from './routes.ts';
 export { onRefusal, recordSignIn, signInOnRecord as signIn } from './record-sign-in.ts';
+export { findSignedInRobot } from './robots/credentials.ts';
+export { robotRoutes } from './robots/routes.ts';
 export { findSignedInUser } from './sign-in.ts';
 export {
+  findFirstAdministrator,
   findUser,
   findUserByName,
   hasPassword,

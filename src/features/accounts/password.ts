@@ -79,12 +79,10 @@ export function requireStrongPassword(password: string): void {
 /** No characters that look alike or that a shell would read. */
 const ALPHABET = 'abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789';
 
-/** A password that passes the rule, with more than 128 bits of chance. */
-export function generatePassword(): string {
+/** A password that passes the rule: 24 characters have more than 128 bits of chance. */
+export function generatePassword(length = 24): string {
   for (;;) {
-    const password = Array.from({ length: 24 }, () => ALPHABET[randomInt(ALPHABET.length)]).join(
-      '',
-    );
+    const password = Array.from({ length }, () => ALPHABET[randomInt(ALPHABET.length)]).join('');
     if (/[a-z]/.test(password) && /[A-Z]/.test(password) && /[0-9]/.test(password)) return password;
   }
 }

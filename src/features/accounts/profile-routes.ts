@@ -2,9 +2,8 @@ import { notFound, Refusal } from '../../lib/errors.ts';
 import { inTransaction } from '../../platform/db/transaction.ts';
 import { NoBody } from '../../platform/http/harbor-body.ts';
 import type { Routes } from '../../platform/http/routes.ts';
-import { SIGNED_IN } from '../access/index.ts';
+import { requireSystemAccess, SIGNED_IN } from '../access/index.ts';
 import { findSettings } from '../settings/index.ts';
-import { requireSelfOrAdmin } from './require-self.ts';
 import * as schema from './schema.ts';
 import * as store from './store.ts';
 import { tell } from './tell.ts';
@@ -25,7 +24,7 @@ export const profileRoutes: Routes = (app, { db, lookups }) => {
     },
     async (request, reply) => {
       const { user_id } = request.params;
-      requireSelfOrAdmin(request.caller.user!, user_id);
+      if (request.caller.user?.id !== user_id) requireSystemAccess(request.caller, 'user:update');
       await inTransaction(db, async (tx) => {
         const before = await store.findUser(tx, user_id);
         if (before === undefined || !(await store.updateProfile(tx, user_id, request.body))) {

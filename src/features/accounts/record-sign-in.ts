@@ -1,7 +1,7 @@
 import { Refusal, type RefusalCode } from '../../lib/errors.ts';
 import type { Platform } from '../../platform/index.ts';
 import type { WaitingClient } from '../../platform/http/waiting-client.ts';
-import type { SignedInUser } from '../access/index.ts';
+import { callerName, type Caller } from '../access/index.ts';
 import { isLogged } from '../settings/index.ts';
 import { signIn, type Attempt, type SignInPlatform } from './sign-in.ts';
 
@@ -11,13 +11,13 @@ type RecordPlatform = Pick<Platform, 'lookups' | 'recorder'>;
 export async function signInOnRecord(
   platform: SignInPlatform & RecordPlatform,
   attempt: Attempt,
-): Promise<SignedInUser> {
+): Promise<Caller> {
   const { username, client } = attempt;
-  const user = await onRefusal(signIn(platform, attempt), (code) =>
+  const caller = await onRefusal(signIn(platform, attempt), (code) =>
     recordSignIn(platform, username, client, code),
   );
-  await recordSignIn(platform, user.username, client);
-  return user;
+  await recordSignIn(platform, callerName(caller), client);
+  return caller;
 }
 
 /** Lets wrong credentials be written down. */

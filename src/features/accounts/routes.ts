@@ -12,11 +12,11 @@ import {
   hasSystemPermission,
   requireSystemAccess,
   SIGNED_IN,
+  userOf,
   type SignedInUser,
 } from '../access/index.ts';
 import { findSettings } from '../settings/index.ts';
 import { hashPassword, inTurn, requireStrongPassword, verifyPassword } from './password.ts';
-import { requireSelfOrAdmin } from './require-self.ts';
 import * as schema from './schema.ts';
 import { deleteSessions } from './sessions/store.ts';
 import * as store from './store.ts';
@@ -104,7 +104,7 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
       },
       config: { access: SIGNED_IN },
     },
-    async (request) => toReply(await getUser(request.caller.user!.id)),
+    async (request) => toReply(await getUser(userOf(request.caller).id)),
   );
 
   app.get(
@@ -119,7 +119,8 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
       config: { access: SIGNED_IN },
     },
     async (request) => {
-      requireSelfOrAdmin(request.caller.user!, request.params.user_id);
+      const { caller, params } = request;
+      if (caller.user?.id !== params.user_id) requireSystemAccess(caller, 'user:read');
       return toReply(await getUser(request.params.user_id));
     },
   );
@@ -137,13 +138,14 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
       config: { access: SIGNED_IN },
     },
     async (request, reply) => {
-      const caller = request.caller.user!;
+      const caller = userOf(request.caller);
       const { old_password, new_password } = request.body;
-      requireSelfOrAdmin(caller, request.params.user_id);
+      const isOwn = caller.id === request.params.user_id;
+      if (!isOwn) requireSystemAccess(request.caller, 'user:update');
       requireStrongPassword(new_password);
       const { id, password_hash } = await getCredential(request.params.user_id);
       const hash = await inTurn(waitingClient(request), async () => {
-        if (caller.id === id) await requireOldPassword(old_password, password_hash);
+        if (isOwn) await requireOldPassword(old_password, password_hash);
         await requireOtherPassword(new_password, password_hash);
         return hashPassword(new_password);
       });
@@ -170,7 +172,7 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
     },
     async (request, reply) => {
       const { user_id } = request.params;
-      requireOther(request.caller.user!, user_id, 'changed by this');
+      requireOther(userOf(request.caller), user_id, 'changed by this'); // a robot makes no administrators
       const { sysadmin_flag } = request.body;
       const { username } = await getUser(user_id);
       await inTransaction(db, async (tx) => {
@@ -197,7 +199,7 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
     },
     async (request, reply) => {
       const { user_id } = request.params;
-      requireOther(request.caller.user!, user_id, 'deleted');
+      requireOther(request.caller.user, user_id, 'deleted');
       const { username } = await getUser(user_id);
       await inTransaction(db, async (tx) => {
         if (!(await store.deleteUser(tx, user_id))) throw notFound('user', user_id);
@@ -247,8 +249,8 @@ async function requireOtherPassword(password: string, hash: string | null) {
   throw new Refusal('BAD_REQUEST', 'bad request: the new password is the same as the old one');
 }
 
-function requireOther(caller: SignedInUser, id: number, what: string): void {
-  if (id !== caller.id && id !== store.BUILT_IN_ADMIN) return;
+function requireOther(caller: SignedInUser | undefined, id: number, what: string): void {
+  if (id !== caller?.id && id !== store.BUILT_IN_ADMIN) return;
   throw new Refusal(
     'FORBIDDEN',
     `forbidden: the built-in administrator and oneself can not be ${what}`,

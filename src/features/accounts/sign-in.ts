@@ -7,8 +7,10 @@ import { networkOf } from '../../lib/network-of.ts';
 import type { Lookups } from '../../platform/db/lookups.ts';
 import type { WaitingClient } from '../../platform/http/waiting-client.ts';
 import type { Platform } from '../../platform/index.ts';
-import type { SignedInUser } from '../access/index.ts';
+import type { Caller, SignedInUser } from '../access/index.ts';
+import { findAccount, toSignedIn } from './find-account.ts';
 import { inTurn, verifyPassword } from './password.ts';
+import { isGenerated, matchesGenerated } from './robots/secret.ts';
 import * as store from './store.ts';
 
 /** Failures are counted for the account at one address (IPv6: network), and for the address whatever the account. */
@@ -33,14 +35,29 @@ export interface Attempt {
 export async function signIn(
   platform: SignInPlatform,
   { username, password, client }: Attempt,
-): Promise<SignedInUser> {
-  // NUL can't be in a PostgreSQL text, so it is in no name.
-  const account = username.includes('\0')
-    ? undefined
-    : await store.findCredential(platform.lookups, { username });
-  const hash = account?.password_hash ?? undefined;
-  const memory = memoryKey(hash ?? `nobody ${username}`, password);
-  if (isRemembered(memory)) return toSignedIn(account!);
+): Promise<Caller> {
+  const account = await findAccount(platform, username);
+  const hashes = account?.hashes ?? [];
+  const chosen = hashes.filter((hash) => !isGenerated(hash));
+  const right =
+    hashes.find((hash) => matchesGenerated(password, hash)) ??
+    (await findRightHash(platform, chosen, { username, password, client }));
+  if (right !== undefined) return account!.admit(right);
+  throw new Refusal('UNAUTHORIZED', 'unauthorized: the user name or the password is wrong');
+}
+
+/** Which of the hashes is that of the password. Without any it takes as long, and there is none. */
+async function findRightHash(
+  platform: SignInPlatform,
+  hashes: string[],
+  { username, password, client }: Attempt,
+): Promise<string | undefined> {
+  const keys = (hashes.length === 0 ? [undefined] : hashes).map((hash) => ({
+    hash,
+    memory: memoryKey(hash ?? `nobody ${username}`, password),
+  }));
+  const known = keys.find(({ memory }) => isRemembered(memory));
+  if (known !== undefined) return known.hash;
 
   const network = networkOf(client.address);
   const subjects = [
@@ -48,23 +65,20 @@ export async function signIn(
     `address:${network}`,
   ].map((subject) => subject.replaceAll('\0', '')) as [string, string];
   await requireNotBlocked(platform, subjects);
-  const isRight = await shareTry(`${memory} ${network}`, client, () =>
-    tryPassword(platform, { password, hash, memory, subjects }),
-  );
-  if (isRight) return toSignedIn(account!);
-  throw new Refusal('UNAUTHORIZED', 'unauthorized: the user name or the password is wrong');
+  const shared = `${keys.map(({ memory }) => memory).join()} ${network}`;
+  return shareTry(shared, client, () => tryPassword(platform, { password, keys, subjects }));
 }
 
-export type SignInPlatform = Pick<Platform, 'db' | 'lookups' | 'metrics'>;
+export type SignInPlatform = Pick<Platform, 'db' | 'lookups' | 'metrics' | 'log'>;
 
-const tries = new Map<string, { answer: Promise<boolean>; clients: WaitingClient[] }>();
+const tries = new Map<string, { answer: Promise<string | undefined>; clients: WaitingClient[] }>();
 
 /** Waits for a turn. Whoever tries the same password from the same network meanwhile shares it. */
 function shareTry(
   key: string,
   client: WaitingClient,
-  work: () => Promise<boolean>,
-): Promise<boolean> {
+  work: () => Promise<string | undefined>,
+): Promise<string | undefined> {
   const shared = tries.get(key);
   if (shared !== undefined) {
     shared.clients.push(client);
@@ -79,34 +93,35 @@ function shareTry(
 
 interface Try {
   password: string;
-  hash: string | undefined;
-  memory: string;
+  keys: { hash: string | undefined; memory: string }[];
   subjects: [account: string, address: string];
 }
 
 async function tryPassword(
   { db, metrics }: SignInPlatform,
-  { password, hash, memory, subjects }: Try,
-): Promise<boolean> {
-  if (isRemembered(memory)) return true; // it was tried from elsewhere meanwhile
+  { password, keys, subjects }: Try,
+): Promise<string | undefined> {
+  const known = keys.find(({ memory }) => isRemembered(memory));
+  if (known !== undefined) return known.hash; // it was tried from elsewhere meanwhile
   // Many may have been tried at once: behind the free ones nobody learns which of them was right.
   await requireNotBlocked({ db, metrics }, subjects);
-  const isRight = await verifyPassword(password, hash);
+  let right: (typeof keys)[number] | undefined;
+  for (const key of keys) if (await verifyPassword(password, key.hash)) right = key;
   await requireNotBlocked({ db, metrics }, subjects);
-  if (isRight) {
+  if (right !== undefined) {
     metrics.signIns.inc({ result: 'accepted' });
     await store.forgetFailures(db, [subjects[0]]);
-    remember(memory);
+    remember(right.memory);
   } else {
     await store.recordFailure(db, subjects[0], ACCOUNT_POLICY);
     await store.recordFailure(db, subjects[1], ADDRESS_POLICY);
     metrics.signIns.inc({ result: 'refused' });
   }
-  return isRight;
+  return right?.hash;
 }
 
 async function requireNotBlocked(
-  { db, metrics }: Omit<SignInPlatform, 'lookups'>,
+  { db, metrics }: Pick<SignInPlatform, 'db' | 'metrics'>,
   subjects: string[],
 ): Promise<void> {
   const seconds = await store.findBlockedSeconds(db, subjects);
@@ -124,15 +139,6 @@ export async function findSignedInUser(
 ): Promise<SignedInUser | undefined> {
   const user = await store.findCredential(lookups, { id });
   return user && toSignedIn(user);
-}
-
-function toSignedIn(user: store.Credential): SignedInUser {
-  return {
-    id: user.id,
-    username: user.username,
-    isSysadmin: user.is_sysadmin,
-    passwordChangedAt: user.password_changed_at,
-  };
 }
 
 /** The stored hash is part of the key: a changed password is forgotten at once. */

@@ -70,6 +70,15 @@ export async function userExists(
   return row !== undefined;
 }
 
+/** Who has been a system administrator from the beginning: the owner of what no user owns. */
+export async function findFirstAdministrator(db: Db): Promise<{ id: number }> {
+  return selectUsers(db)
+    .where('is_sysadmin', '=', true)
+    .orderBy('id')
+    .select('id')
+    .executeTakeFirstOrThrow();
+}
+
 /** What a sign-in needs: the user and the hash of the password. */
 export interface Credential {
   id: number;

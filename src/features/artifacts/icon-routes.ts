@@ -4,9 +4,8 @@ import { notFound } from '../../lib/errors.ts';
 import { digestToBytes, findDigest } from '../../oci/digest.ts';
 import { Reply } from '../../platform/http/harbor-body.ts';
 import type { Routes } from '../../platform/http/routes.ts';
-import type { Caller } from '../access/index.ts';
+import { listAllowedProjectIds, type Caller } from '../access/index.ts';
 import { detectImageType, findDrawnIcon, MOST_ICON_BYTES, type Icon } from './icons.ts';
-import { listProjectIds } from './params.ts';
 import { findArtifactIcon } from './store/attributes.ts';
 
 /** Harbor's `/icons/{digest}`: what artifacts and accessories are shown with. */
@@ -37,7 +36,7 @@ export const iconRoutes: Routes = (app, { db, storage }) => {
   async function findIcon(caller: Caller, text: string): Promise<Icon | undefined> {
     const digest = findDigest(text);
     if (digest === undefined) return undefined;
-    const visibleIn = await listProjectIds(db, caller, 'artifact:read');
+    const visibleIn = await listAllowedProjectIds(db, caller, 'artifact:read');
     const found = await findArtifactIcon(db, digestToBytes(digest), visibleIn);
     if (found === undefined || found.size_bytes > MOST_ICON_BYTES) return undefined;
     const content = await storage.readWhole(found.location);

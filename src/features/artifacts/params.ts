@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { notFound, Refusal } from '../../lib/errors.ts';
 import { parseReference, type Reference } from '../../oci/reference.ts';
 import type { Db } from '../../platform/db/connect.ts';
-import { listAllowedProjectIds, type Caller, type RepositoryKey } from '../access/index.ts';
+import type { RepositoryKey } from '../access/index.ts';
 import type { ArtifactOptions, ArtifactRow } from './store/artifact-columns.ts';
 import { findArtifact } from './store/artifacts.ts';
 
@@ -57,13 +57,4 @@ function findReference(text: string): Reference | undefined {
     if (error instanceof Refusal) return undefined;
     throw error;
   }
-}
-
-/** The projects, besides the public ones, in which the caller may do this. */
-export async function listProjectIds(
-  db: Db,
-  caller: Caller,
-  permission: string,
-): Promise<number[] | 'all'> {
-  return caller.user === undefined ? [] : listAllowedProjectIds(db, caller, permission);
 }

@@ -6,8 +6,8 @@ import { emit } from '../../platform/events/index.ts';
 import { NoBody, timestamp } from '../../platform/http/harbor-body.ts';
 import { ListQuery, setPageHeaders, toListOptions } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
-import { actorOf } from '../access/index.ts';
-import { listProjectIds, repositoryOf } from './params.ts';
+import { actorOf, listAllowedProjectIds } from '../access/index.ts';
+import { repositoryOf } from './params.ts';
 import * as schema from './schema.ts';
 import { deleteRepository } from './store/repositories.ts';
 import * as store from './store/repository-overview.ts';
@@ -27,7 +27,7 @@ export const repositoryRoutes: Routes = (app, { db }) => {
     },
     async (request, reply) => {
       const { caller, query } = request;
-      const visibleIn = await listProjectIds(db, caller, 'repository:list');
+      const visibleIn = await listAllowedProjectIds(db, caller, 'repository:list');
       const list = await store.listRepositories(db, { visibleIn }, toListOptions(query));
       setPageHeaders(request, reply, query, list.total);
       return list.repositories.map(toRepositoryReply);

@@ -5,7 +5,7 @@ import { OPERATIONS } from '../../platform/events/index.ts';
 import { timestamp } from '../../platform/http/harbor-body.ts';
 import { ListQuery, setPageHeaders, toListOptions } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
-import { listAllowedProjectIds, SIGNED_IN } from '../access/index.ts';
+import { hasSystemPermission, listAllowedProjectIds, SIGNED_IN } from '../access/index.ts';
 import * as schema from './schema.ts';
 import { countAuditRows, listAuditRows, type AuditRow, type AuditScope } from './store.ts';
 
@@ -105,8 +105,10 @@ export const auditRoutes: Routes = (app, { db }) => {
     () => EVENT_TYPES.map((event_type) => ({ event_type })),
   );
 
-  const readableProjects = ({ caller }: FastifyRequest): Promise<AuditScope> =>
-    listAllowedProjectIds(db, caller, 'log:list');
+  async function readableProjects({ caller }: FastifyRequest): Promise<AuditScope> {
+    if (hasSystemPermission(caller, 'audit-log:list')) return 'all';
+    return listAllowedProjectIds(db, caller, 'log:list');
+  }
 
   async function list(
     request: FastifyRequest,

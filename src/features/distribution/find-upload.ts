@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 
 import { Refusal } from '../../lib/errors.ts';
 import type { Platform } from '../../platform/index.ts';
-import type { Caller } from '../access/index.ts';
+import { accountKey, type Caller } from '../access/index.ts';
 import * as store from './store.ts';
 import { outOfOrder } from './upload.ts';
 
@@ -17,9 +17,7 @@ const BUSY_POLL_MS = 50;
 type Deps = Pick<Platform, 'db'>;
 
 /** Only whoever began an upload may go on with it. */
-export function ownerOf(caller: Caller): string {
-  return caller.user === undefined ? 'anonymous' : `user:${caller.user.id}`;
-}
+export const ownerOf = (caller: Caller): string => accountKey(caller) ?? 'anonymous';
 
 export async function getUpload(
   { db }: Deps,

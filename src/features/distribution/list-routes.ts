@@ -2,7 +2,7 @@ import Type from 'typebox';
 
 import { Refusal } from '../../lib/errors.ts';
 import type { Routes } from '../../platform/http/routes.ts';
-import { listMemberProjectIds, type Caller } from '../access/index.ts';
+import { hasSystemPermission, listAllowedProjectIds, type Caller } from '../access/index.ts';
 import { listRepositoryNames, listTagNames } from '../artifacts/index.ts';
 import { repositoryOf } from './repository-param.ts';
 
@@ -51,9 +51,9 @@ export const listRoutes: Routes = (app, { db, config }) => {
     },
   );
 
-  async function visibleProjectIds({ user }: Caller): Promise<number[] | undefined> {
-    if (user === undefined) return [];
-    return user.isSysadmin ? undefined : listMemberProjectIds(db, user.id);
+  async function visibleProjectIds(caller: Caller): Promise<number[] | 'all'> {
+    if (hasSystemPermission(caller, 'catalog:read')) return 'all';
+    return listAllowedProjectIds(db, caller, 'repository:pull');
   }
 };
 

@@ -6,7 +6,7 @@ import {
   describeAccess,
   findRepositoryScope,
   holdsGrant,
-  listMemberProjectIds,
+  listAllowedProjectIds,
   type Caller,
   type RepositoryKey,
 } from '../access/index.ts';
@@ -55,19 +55,22 @@ export async function tryMount(
   return mountBlob(db, { repositoryId, digest: mount.digest, from });
 }
 
-/** Where the caller, as a person, may pull. */
+/** Where the caller may pull, whatever their token holds. */
 async function findSource(
   { db, lookups }: Pick<Platform, 'db' | 'lookups'>,
-  { user }: Caller,
+  caller: Caller,
   { from }: MountRequest,
 ): Promise<BlobSource | undefined> {
-  const person: Caller = user === undefined ? {} : { user };
+  const account = withoutGrants(caller);
   if (from !== undefined) {
-    const repository = await findRepositoryScope(lookups, person, 'pull', from);
+    const repository = await findRepositoryScope(lookups, account, 'pull', from);
     return repository && { repository };
   }
-  if (user?.isSysadmin === true) return { projectIds: 'all' };
-  return { projectIds: user === undefined ? [] : await listMemberProjectIds(db, user.id) };
+  return { projectIds: await listAllowedProjectIds(db, account, 'repository:pull') };
+}
+
+function withoutGrants({ grants: _grants, ...account }: Caller): Caller {
+  return account;
 }
 
 function mayUse(caller: Caller, from: RepositoryKey, target: RepositoryKey): boolean {

@@ -5,7 +5,8 @@ import type { Db } from '../../platform/db/connect.ts';
 import type { Lookups } from '../../platform/db/lookups.ts';
 import { inTransaction } from '../../platform/db/transaction.ts';
 import { emit } from '../../platform/events/index.ts';
-import { insertMember, type Caller } from '../access/index.ts';
+import { insertMember, requireSystemAccess, type Caller } from '../access/index.ts';
+import { findFirstAdministrator } from '../accounts/index.ts';
 import { limitProject, toHardBytes } from '../quotas/index.ts';
 import { findSettings, type Settings } from '../settings/index.ts';
 import { readAllowlist } from './allowlist.ts';
@@ -21,7 +22,10 @@ const NEW: StoredMetadata = {
   metadata: {},
 };
 
-/** Makes a project, of which the caller becomes the administrator. Answers its id. */
+/**
+ * Makes a project, of which the caller becomes the administrator; for a robot, the first system administrator.
+ * Answers its id.
+ */
 export async function createProject(
   { db, lookups }: { db: Db; lookups: Lookups },
   caller: Caller,
@@ -29,7 +33,9 @@ export async function createProject(
   who: { actor: string; client: string },
 ): Promise<number> {
   const settings = await findSettings(lookups);
-  requireMayCreate(settings, caller);
+  if (caller.robot !== undefined || settings.project_creation_restriction === 'adminonly') {
+    requireSystemAccess(caller, 'project:create');
+  }
   const { project_name: name, cve_allowlist } = wanted;
   if ((wanted.registry_id ?? undefined) !== undefined) {
     throw new Refusal(
@@ -37,7 +43,7 @@ export async function createProject(
       'bad request: this registry has no proxy cache projects; leave registry_id out',
     );
   }
-  const owner_id = caller.user!.id;
+  const owner_id = caller.user?.id ?? (await findFirstAdministrator(db)).id;
   const hardBytes = readLimit(settings, caller, wanted.storage_limit ?? 0);
   const isPublic = { ...NEW, is_public: wanted.public === true };
   const metadata = applyMetadata(isPublic, wanted.metadata ?? {});
@@ -57,14 +63,6 @@ export async function createProject(
   });
 }
 
-function requireMayCreate({ project_creation_restriction }: Settings, { user }: Caller): void {
-  if (project_creation_restriction === 'everyone' || user!.isSysadmin) return;
-  throw new Refusal(
-    'FORBIDDEN',
-    'forbidden: only system administrators may create projects (project_creation_restriction)',
-  );
-}
-
 /** As in Harbor: administrators choose, 0 and everybody else is the default. Null: no limit. */
 function readLimit(
   { quota_per_project_enable, storage_per_project }: Settings,
@@ -72,6 +70,6 @@ function readLimit(
   wanted: number,
 ): number | null {
   if (!quota_per_project_enable) return null;
-  if (wanted !== 0 && user!.isSysadmin) return toHardBytes(wanted);
+  if (wanted !== 0 && user?.isSysadmin === true) return toHardBytes(wanted);
   return storage_per_project < 1 ? null : storage_per_project;
 }

@@ -5,7 +5,7 @@ import { NoBody } from '../../platform/http/harbor-body.ts';
 import { locationOf } from '../../platform/http/location.ts';
 import { setPageHeaders, toListOptions } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
-import { actorOf, SIGNED_IN } from '../access/index.ts';
+import { actorOf, listOwnProjectIds, SIGNED_IN } from '../access/index.ts';
 import { changeProject } from './change-project.ts';
 import { createProject } from './create-project.ts';
 import { showProject, showProjects } from './reply.ts';
@@ -32,7 +32,7 @@ export const projectRoutes: Routes = (app, { db, lookups }) => {
         name: query.name,
         isPublic: query.public,
         owner: query.owner,
-        visibleTo: caller.user?.isSysadmin === true ? undefined : (caller.user?.id ?? null),
+        visible: await listOwnProjectIds(db, caller),
       };
       const { projects, total } = await store.listProjects(db, filter, toListOptions(query));
       setPageHeaders(request, reply, query, total);

@@ -31,10 +31,10 @@ export function showProject(project: Project, roles: Role[]) {
 }
 
 /** Projects as the caller sees them. */
-export async function showProjects(lookups: Lookups, { user }: Caller, projects: Project[]) {
+export async function showProjects(lookups: Lookups, caller: Caller, projects: Project[]) {
   return Promise.all(
     projects.map(async (project) => {
-      const standing = user && (await findStanding(lookups, { id: project.id }, user.id));
+      const standing = caller.user && (await findStanding(lookups, { id: project.id }, caller));
       return showProject(project, standing?.roles ?? []);
     }),
   );

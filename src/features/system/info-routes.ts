@@ -9,6 +9,7 @@ import { readProgramVersion } from '../../lib/program-version.ts';
 import { baseUrlOf } from '../../platform/http/base-url.ts';
 import { Reply, timestamp } from '../../platform/http/harbor-body.ts';
 import type { Routes } from '../../platform/http/routes.ts';
+import { isSignedIn } from '../access/index.ts';
 import { readSettings, type Settings } from '../settings/index.ts';
 
 /** The Harbor whose API this is, and what is behind it. Clients compare the numbers. */
@@ -58,7 +59,7 @@ export const systemInfoRoutes: Routes = (app, { config, lookups, disks }) => {
     async (request) => {
       const settings = await readSettings(lookups);
       const info = describeSignIn(settings);
-      return request.caller.user !== undefined
+      return isSignedIn(request.caller)
         ? { ...info, ...describeRegistry(request, settings) }
         : info;
     },

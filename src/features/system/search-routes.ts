@@ -3,7 +3,7 @@ import Type from 'typebox';
 import { Reply } from '../../platform/http/harbor-body.ts';
 import { PageQuery, toLimits } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
-import { listOwnRoles } from '../access/index.ts';
+import { listOwnProjectIds, listOwnRoles } from '../access/index.ts';
 import { ProjectReply, searchProjects, showProject } from '../projects/index.ts';
 import { searchRepositories } from './store.ts';
 
@@ -44,9 +44,13 @@ export const searchRoutes: Routes = (app, { db }) => {
       },
       config: { open: true },
     },
-    async ({ caller: { user }, query }) => {
+    async ({ caller, query }) => {
+      const { user, robot } = caller;
       const roles = user === undefined ? new Map() : await listOwnRoles(db, user.id);
-      const visibleIn = user?.isSysadmin === true ? ('all' as const) : [...roles.keys()];
+      const visibleIn =
+        robot !== undefined || user?.isSysadmin === true
+          ? await listOwnProjectIds(db, caller)
+          : [...roles.keys()];
       const wanted = { text: query.q, visibleIn };
       const projects = await searchProjects(db, wanted, toLimits(query));
       return {

@@ -3,7 +3,7 @@ import Type from 'typebox';
 import { remember } from '../../lib/remember.ts';
 import { Reply } from '../../platform/http/harbor-body.ts';
 import type { Routes } from '../../platform/http/routes.ts';
-import { listOwnRoles, SIGNED_IN } from '../access/index.ts';
+import { listOwnProjectIds, SIGNED_IN } from '../access/index.ts';
 import { countProjects, sumStoredBytes } from './store.ts';
 
 const StatisticReply = Reply({
@@ -34,8 +34,8 @@ export const statisticRoutes: Routes = (app, { db }) => {
       config: { access: SIGNED_IN },
     },
     async ({ caller }) => {
-      const { id, isSysadmin } = caller.user!;
-      const visibleIn = isSysadmin ? 'all' : [...(await listOwnRoles(db, id)).keys()];
+      const isSysadmin = caller.user?.isSysadmin === true;
+      const visibleIn = await listOwnProjectIds(db, caller);
       const counts = await countProjects(db, visibleIn);
       return {
         ...counts,

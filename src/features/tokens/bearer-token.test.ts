@@ -8,7 +8,9 @@ import { createBearerTokens } from './bearer-token.ts';
 test('a fault of ours is not taken for a bad token', async () => {
   const { privateKey: key } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const fault = new TypeError('undefined is not a function');
-  const options = { findLifetimeSeconds: async () => 600, findOwner: () => Promise.reject(fault) };
+  const fail = () => Promise.reject(fault);
+  const owners = { findUser: fail, findRobot: fail };
+  const options = { findLifetimeSeconds: async () => 600, owners };
   const current = () => Promise.resolve({ kid: 'a', key });
   const without = createBearerTokens({ current, find: () => Promise.reject(fault) }, options);
   const { token } = await without.issue({});

@@ -14,8 +14,16 @@ import { Compile } from 'typebox/compile';
 import { clock } from '../../lib/clock.ts';
 import { Refusal } from '../../lib/errors.ts';
 import { LruMap } from '../../lib/lru-map.ts';
-import type { Caller, RepositoryGrant, SignedInUser } from '../access/index.ts';
+import {
+  ANONYMOUS,
+  callerName,
+  isSignedIn,
+  type Caller,
+  type RepositoryGrant,
+  type SignedInUser,
+} from '../access/index.ts';
 import type { SigningKeys } from './signing-keys.ts';
+import type { TokenOwners } from './token-owners.ts';
 
 /** Harbor's name for itself in tokens and challenges; its clients ask for it. */
 export const SERVICE = 'harbor-registry';
@@ -36,6 +44,13 @@ const OwnClaims = Type.Object({
       password_changed_at: Type.Integer(),
     }),
   ),
+  robot: Type.Optional(
+    Type.Object({
+      id: Type.Integer(),
+      secret_id: Type.Integer(),
+      rights_changed_at: Type.Integer(),
+    }),
+  ),
   access: Type.Array(
     Type.Object({
       type: Type.Literal('repository'),
@@ -54,7 +69,7 @@ interface Verified {
   kid: string;
   /** In milliseconds since 1970. */
   expiresAt: number;
-  owner: OwnClaims['user'];
+  owner: Pick<OwnClaims, 'user' | 'robot'>;
   rights: Pick<Caller, 'grants' | 'mayListCatalog'>;
 }
 
@@ -72,15 +87,12 @@ export interface BearerTokens {
   verify(token: string): Promise<Caller>;
 }
 
-/** The user with this id as they are now; undefined when they are gone. */
-export type FindOwner = (id: number) => Promise<SignedInUser | undefined>;
-
 export function createBearerTokens(
   keys: SigningKeys,
   {
     findLifetimeSeconds,
-    findOwner,
-  }: { findLifetimeSeconds: () => Promise<number>; findOwner: FindOwner },
+    owners,
+  }: { findLifetimeSeconds: () => Promise<number>; owners: TokenOwners },
 ): BearerTokens {
   const remembered = new LruMap<string, Verified>(MAX_REMEMBERED);
 
@@ -133,7 +145,7 @@ export function createBearerTokens(
       const token = await new SignJWT(toClaims(caller))
         .setProtectedHeader({ alg: 'ES256', typ: 'JWT', kid })
         .setIssuer(ISSUER)
-        .setSubject(caller.user?.username ?? '')
+        .setSubject(isSignedIn(caller) ? callerName(caller) : '')
         .setAudience(SERVICE)
         .setJti(randomUUID())
         .setIssuedAt(now)
@@ -144,13 +156,28 @@ export function createBearerTokens(
     },
 
     async verify(token) {
-      const { owner: claim, rights } = (await findRemembered(token)) ?? (await verifyAfresh(token));
-      if (claim === undefined) return rights;
-      const user = await findOwner(claim.id);
-      if (user === undefined || !isOfOwner(claim, user)) throw invalid();
-      return { user, ...rights };
+      const { owner, rights } = (await findRemembered(token)) ?? (await verifyAfresh(token));
+      return { ...(await findOwner(owner, owners)), ...rights };
     },
   };
+}
+
+/** Whose token it is, as they are now. Refuses when it is not good for them any more. */
+async function findOwner(
+  { user: userClaim, robot: robotClaim }: Verified['owner'],
+  owners: TokenOwners,
+): Promise<Caller> {
+  if (userClaim !== undefined) {
+    const user = await owners.findUser(userClaim.id);
+    if (user !== undefined && isOfOwner(userClaim, user)) return { user };
+    throw invalid();
+  }
+  if (robotClaim !== undefined) {
+    const robot = await owners.findRobot(robotClaim.id, robotClaim.secret_id);
+    if (robot?.rightsChangedAt.getTime() === robotClaim.rights_changed_at) return { robot };
+    throw invalid();
+  }
+  return ANONYMOUS;
 }
 
 function readHeader(token: string): ProtectedHeaderParameters {
@@ -178,14 +205,22 @@ function isOfOwner(claim: OwnClaims['user'] & {}, owner: SignedInUser): boolean 
   );
 }
 
-function toClaims({ user, ...caller }: Caller): OwnClaims {
-  const owner = user && {
-    id: user.id,
-    is_sysadmin: user.isSysadmin,
-    password_changed_at: user.passwordChangedAt.getTime(),
-  };
+function toClaims({ user, robot, ...caller }: Caller): OwnClaims {
   return {
-    ...(owner === undefined ? {} : { user: owner }),
+    ...(user && {
+      user: {
+        id: user.id,
+        is_sysadmin: user.isSysadmin,
+        password_changed_at: user.passwordChangedAt.getTime(),
+      },
+    }),
+    ...(robot && {
+      robot: {
+        id: robot.id,
+        secret_id: robot.secretId,
+        rights_changed_at: robot.rightsChangedAt.getTime(),
+      },
+    }),
     access: (caller.grants ?? []).map(({ repository, projectId, actions }) => ({
       type: 'repository',
       name: repository,
@@ -196,7 +231,8 @@ function toClaims({ user, ...caller }: Caller): OwnClaims {
   };
 }
 
-function toVerified(kid: string, { exp, user, access, catalog }: JWTPayload & OwnClaims): Verified {
+function toVerified(kid: string, payload: JWTPayload & OwnClaims): Verified {
+  const { exp, user, robot, access, catalog } = payload;
   const grants = access.map(({ name, project_id, actions }) => ({
     repository: name,
     projectId: project_id,
@@ -205,7 +241,7 @@ function toVerified(kid: string, { exp, user, access, catalog }: JWTPayload & Ow
   return {
     kid,
     expiresAt: exp! * 1000,
-    owner: user,
+    owner: { ...(user && { user }), ...(robot && { robot }) },
     rights: { grants, mayListCatalog: catalog === true },
   };
 }

@@ -1,6 +1,12 @@
 import { findRepositoryName } from '../../oci/reference.ts';
 import type { Lookups } from '../../platform/db/lookups.ts';
-import { findStanding, listActions, type Caller, type RepositoryGrant } from '../access/index.ts';
+import {
+  findStanding,
+  isSignedIn,
+  listActions,
+  type Caller,
+  type RepositoryGrant,
+} from '../access/index.ts';
 import type { Scope } from './scope.ts';
 
 /** The caller as a token of theirs will stand: with those of the wanted scopes that they have. */
@@ -15,7 +21,7 @@ export async function grantScopes(
     const grant = await grantRepository(lookups, caller, scope);
     if (grant !== undefined) grants.push(grant);
   }
-  const mayListCatalog = caller.user !== undefined && scopes.some(({ type }) => type === 'catalog');
+  const mayListCatalog = isSignedIn(caller) && scopes.some(({ type }) => type === 'catalog');
   return { ...caller, grants, mayListCatalog };
 }
 
@@ -26,7 +32,7 @@ async function grantRepository(
 ): Promise<RepositoryGrant | undefined> {
   const parsed = findRepositoryName(scope.repository);
   if (parsed === undefined) return undefined;
-  const standing = await findStanding(lookups, { name: parsed.project }, caller.user?.id);
+  const standing = await findStanding(lookups, { name: parsed.project }, caller);
   if (standing === undefined) return undefined;
   const allowed = listActions(standing, caller).filter((action) => scope.actions.includes(action));
   if (allowed.length === 0) return undefined;

@@ -7,7 +7,7 @@ import { Reply } from '../../platform/http/harbor-body.ts';
 import type { App, Routes } from '../../platform/http/routes.ts';
 import { waitingClient } from '../../platform/http/waiting-client.ts';
 import type { Platform } from '../../platform/index.ts';
-import { ANONYMOUS, type Caller } from '../access/index.ts';
+import { ANONYMOUS, isSignedIn, type Caller } from '../access/index.ts';
 import { onRefusal, recordSignIn, signIn } from '../accounts/index.ts';
 import { SERVICE, type BearerTokens } from './bearer-token.ts';
 import { grantScopes } from './grant.ts';
@@ -66,7 +66,7 @@ export const tokenRoutes =
         const { query, caller, headers } = request;
         requireService(query.service);
         const scopes = listScopes(query.scope);
-        if (caller.user === undefined && scopes.length === 0) {
+        if (!isSignedIn(caller) && scopes.length === 0) {
           throw new Refusal('UNAUTHORIZED', 'unauthorized: sign in, or ask for a scope');
         }
         const wanted = parseScopes(scopes, { userAgent: headers['user-agent'] });
@@ -140,15 +140,17 @@ async function redeem(
       }
       // Some clients send this form without a name to ask as nobody.
       if (username === '' && password === '') return { caller: ANONYMOUS };
-      const user = await signIn(platform, {
+      const caller = await signIn(platform, {
         username,
         password,
         client: waitingClient(request),
       });
-      const refreshToken = isOffline
-        ? await issueRefreshToken(platform, user, client_id)
-        : undefined;
-      return { caller: { user }, refreshToken };
+      // None for robots: their secrets last as long, and can be ended one by one.
+      const refreshToken =
+        isOffline && caller.user !== undefined
+          ? await issueRefreshToken(platform, caller.user, client_id)
+          : undefined;
+      return { caller, refreshToken };
     }
     case 'refresh_token': {
       const { refresh_token = '' } = form;

@@ -320,6 +320,47 @@ export interface RepositoryChange {
   repository_id: number;
 }
 
+export interface Robot {
+  created_at: Generated<Date>;
+  creator_id: number;
+  creator_type: string;
+  description: Generated<string>;
+  duration_days: number;
+  expires_at: Date | null;
+  id: Generated<number>;
+  is_disabled: Generated<boolean>;
+  last_used_at: Date | null;
+  name: string;
+  project_id: number | null;
+  rights_changed_at: Generated<Date>;
+  updated_at: Generated<Date>;
+}
+
+export interface RobotPermission {
+  allowed: string[];
+  denied: string[];
+  project_id: number | null;
+  robot_id: number;
+  scope: string;
+}
+
+export interface RobotRight {
+  allowed: string[] | null;
+  denied: string[] | null;
+  project_id: number | null;
+  robot_id: number | null;
+  scope: string | null;
+}
+
+export interface RobotSecret {
+  created_at: Generated<Date>;
+  expires_at: Date | null;
+  hash: string;
+  id: Generated<number>;
+  last_used_at: Date | null;
+  robot_id: number;
+}
+
 export interface SecretCheck {
   is_only: Generated<boolean>;
   sealed: Buffer;
@@ -493,6 +534,10 @@ export interface DB {
   repository: Repository;
   repository_blob: RepositoryBlob;
   repository_change: RepositoryChange;
+  robot: Robot;
+  robot_permission: RobotPermission;
+  robot_right: RobotRight;
+  robot_secret: RobotSecret;
   secret_check: SecretCheck;
   session: Session;
   setting: Setting;

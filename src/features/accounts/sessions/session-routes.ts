@@ -3,7 +3,7 @@ import Type from 'typebox';
 
 import { Id, NoBody, Reply, timestamp } from '../../../platform/http/harbor-body.ts';
 import type { Routes } from '../../../platform/http/routes.ts';
-import { SIGNED_IN } from '../../access/index.ts';
+import { SIGNED_IN, userOf } from '../../access/index.ts';
 import { findSettings } from '../../settings/index.ts';
 import * as store from './store.ts';
 
@@ -31,7 +31,7 @@ export const sessionRoutes: Routes = (app, { db, lookups }) => {
     },
     async (request) => {
       const { session_timeout: minutes } = await findSettings(lookups);
-      const sessions = await store.listSessions(db, request.caller.user!.id, { minutes });
+      const sessions = await store.listSessions(db, userOf(request.caller).id, { minutes });
       return sessions.map((session) => toReply(session, request));
     },
   );
@@ -43,7 +43,7 @@ export const sessionRoutes: Routes = (app, { db, lookups }) => {
       config: { access: SIGNED_IN, whileReadOnly: true },
     },
     async ({ caller, sessionId }, reply) => {
-      await store.deleteSessions(db, caller.user!.id, { exceptId: sessionId });
+      await store.deleteSessions(db, userOf(caller).id, { exceptId: sessionId });
       return reply.send(undefined);
     },
   );
@@ -61,7 +61,7 @@ export const sessionRoutes: Routes = (app, { db, lookups }) => {
     },
     async ({ caller, params }, reply) => {
       // One that is over already is not a fault, and of those of others nothing is told.
-      await store.deleteSession(db, caller.user!.id, params.session_id);
+      await store.deleteSession(db, userOf(caller).id, params.session_id);
       return reply.send(undefined);
     },
   );

@@ -92,7 +92,7 @@ export const signInRoutes: Routes = (app, platform) => {
     },
   );
 
-  /** Undefined: the name or the password is wrong. */
+  /** Undefined: the name or the password is wrong, or a robot's. */
   async function trySignIn(
     request: FastifyRequest,
     { principal: username, password }: Type.Static<typeof SignInForm>,
@@ -100,9 +100,10 @@ export const signInRoutes: Routes = (app, platform) => {
     if (username === '' || password === '') return undefined;
     const client = waitingClient(request);
     try {
-      return await onRefusal(signIn(platform, { username, password, client }), (code) =>
+      const { user } = await onRefusal(signIn(platform, { username, password, client }), (code) =>
         recordSignIn(platform, username, client, code),
       );
+      return user; // no page is for robots
     } catch (error) {
       if (!(error instanceof Refusal) || error.code !== 'UNAUTHORIZED') throw error;
       return undefined;

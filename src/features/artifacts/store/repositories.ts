@@ -79,14 +79,14 @@ export async function listRepositoryNames(
     last: string | undefined;
     limit: number;
     /** Undefined: everything. Else public projects, and these. */
-    projectIds: number[] | undefined;
+    projectIds: number[] | 'all';
   },
 ): Promise<string[]> {
   const pushed = sql`r.deleted_at is null and r.first_pushed_at is not null and r.name > ${last}`;
   // Names begin with their project's, so project after project is the byte order of all names: reading stops
   // when the page is full, and what others have is not looked at.
   const query =
-    projectIds === undefined
+    projectIds === 'all'
       ? sql<{ name: string }>`
           select r.name from repository r join live_project p on p.id = r.project_id
           where ${pushed} order by r.name limit ${limit}`

@@ -70,8 +70,8 @@ export interface ProjectFilter {
   isPublic?: boolean | undefined;
   /** The whole user name. */
   owner?: string | undefined;
-  /** Only public projects and those this user is a member of; null is an anonymous caller. */
-  visibleTo?: number | null | undefined;
+  /** Only public projects and these. */
+  visible: number[] | 'all';
 }
 
 export async function listProjects(
@@ -89,9 +89,8 @@ export async function listProjects(
   if (filter.owner !== undefined) {
     conditions.push(sql<boolean>`u.username = ${filter.owner}`);
   }
-  if (filter.visibleTo !== undefined) {
-    conditions.push(sql<boolean>`(p.is_public or exists (
-      select from project_role r where r.project_id = p.id and r.user_id = ${filter.visibleTo}))`);
+  if (filter.visible !== 'all') {
+    conditions.push(sql<boolean>`(p.is_public or p.id = any (${filter.visible}::bigint[]))`);
   }
   const where = sql<boolean>`${sql.join(conditions, sql` and `)}`;
   const projects = await selectProjects(db)
