@@ -50,6 +50,7 @@ test('health tells which part is away; ping only that the process runs', async (
     [
       ['core', 'healthy'],
       ['database', 'unhealthy'],
+      ['jobservice', 'healthy'],
       ['registry', 'healthy'],
       ['storage', 'healthy'],
     ],
