@@ -6,7 +6,7 @@ import {
   repositoryRoutes,
   tagRoutes,
 } from '../features/artifacts/index.ts';
-import { auditRoutes } from '../features/audit/index.ts';
+import { auditExportRoutes, auditRoutes } from '../features/audit/index.ts';
 import {
   profileRoutes,
   robotRoutes,
@@ -62,6 +62,7 @@ export const apiRoutes: Routes[] = [
   additionRoutes,
   iconRoutes,
   auditRoutes,
+  auditExportRoutes,
   trashRoutes,
 ];
 

@@ -1,1 +1,2 @@
+export { auditExportRoutes } from './export-routes.ts';
 export { auditRoutes } from './routes.ts';

@@ -2,12 +2,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
 
 import { OPERATIONS } from '../../platform/events/index.ts';
-import { timestamp } from '../../platform/http/harbor-body.ts';
 import { ListQuery, setPageHeaders, toListOptions } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
 import { hasSystemPermission, listAllowedProjectIds, SIGNED_IN } from '../access/index.ts';
 import * as schema from './schema.ts';
 import { countAuditRows, listAuditRows, type AuditRow, type AuditScope } from './store.ts';
+import { toLegacyReply, toReply } from './to-reply.ts';
 
 /** `create_artifact` and so on, as Harbor names them. */
 const EVENT_TYPES = [
@@ -123,28 +123,3 @@ export const auditRoutes: Routes = (app, { db }) => {
     return rows;
   }
 };
-
-function toLegacyReply({ seq, actor, resource, resource_type, operation, occurred_at }: AuditRow) {
-  return {
-    id: seq,
-    username: actor,
-    resource,
-    resource_type,
-    operation,
-    op_time: timestamp(occurred_at),
-  };
-}
-
-function toReply(row: AuditRow) {
-  const { operation, resource_type, resource, result, address, client, before, after } = row;
-  return {
-    ...toLegacyReply(row),
-    operation_description: `${operation} ${resource_type}: ${resource}`,
-    operation_result: result === null,
-    ...(result === null ? {} : { result_code: result }),
-    address,
-    client,
-    ...(before === null ? {} : { before }),
-    ...(after === null ? {} : { after }),
-  };
-}

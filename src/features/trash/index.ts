@@ -1,2 +1,2 @@
-export { trashPurge } from './jobs.ts';
+export { trashFigures, trashPurge } from './jobs.ts';
 export { trashRoutes } from './routes.ts';

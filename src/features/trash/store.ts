@@ -211,3 +211,33 @@ export async function deleteDeletions(tx: Db, ids: string[]): Promise<void> {
 export async function deleteTagDeletions(tx: Db, ids: string[]): Promise<void> {
   await sql`delete from deletion where id = any (${ids}::uuid[]) and kind = 'tag'`.execute(tx);
 }
+
+export interface TrashFigures {
+  items: number;
+  /** Of blobs that nothing outside the trash refers to. */
+  bytes: number;
+  oldest_seconds: number;
+}
+
+/** What is in the trash of the whole registry. */
+export async function findTrashFigures(db: Db): Promise<TrashFigures> {
+  const { rows } = await sql<TrashFigures>`
+    with trashed as (
+      select m.id from deletion d join manifest m on m.deletion_id = d.id
+      union
+      select m.id from project p join repository r on r.project_id = p.id
+        join manifest m on m.repository_id = r.id
+      where p.deleted_at is not null
+    ), blobs as (
+      select distinct mb.blob_id from trashed t join manifest_blob mb on mb.manifest_id = t.id
+    )
+    select
+      (select count(*) from deletion where purged_at is null) as items,
+      (select coalesce(extract(epoch from now() - min(deleted_at)), 0) from deletion where purged_at is null)::float8
+        as oldest_seconds,
+      (select coalesce(sum(b.size_bytes), 0) from blobs join blob b on b.id = blobs.blob_id where not exists (
+        select from manifest_blob mb join manifest m on m.id = mb.manifest_id join project p on p.id = m.project_id
+        where mb.blob_id = b.id and m.deleted_at is null and p.deleted_at is null
+      ))::bigint as bytes`.execute(db);
+  return rows[0]!;
+}

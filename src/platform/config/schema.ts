@@ -268,6 +268,13 @@ export const ConfigSchema = group('Configuration of `roadstead server`', {
         'How pulls are written down: `batched`, once a second, equal ones counted together (a process that is killed loses its last second); `strict`, each before it is answered; or `off`.',
       default: 'batched',
     }),
+    retention_days: Type.Integer({
+      description:
+        'How long entries are kept, at least: they are removed by whole months. 0: for ever.',
+      default: 365,
+      minimum: 0,
+      maximum: 36_500,
+    }),
   }),
   manifests: group('What manifests are accepted.', {
     allow_missing_blobs: Type.Boolean({

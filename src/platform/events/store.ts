@@ -66,3 +66,24 @@ export async function findEventLag(db: Db): Promise<number> {
     from event_outbox`.execute(db);
   return rows[0]!.seconds;
 }
+
+/** Removes the months that have been over for `days`; answers them, as `2026-01`. */
+export async function dropOldEvents(db: Db, days: number): Promise<string[]> {
+  const { rows } = await sql<{
+    month: string;
+  }>`select month from drop_old_events(${days}) month`.execute(db);
+  return rows.map(({ month }) => month);
+}
+
+export async function prepareEvents(db: Db): Promise<void> {
+  await sql`select prepare_events()`.execute(db);
+}
+
+/** For how many seconds the oldest event has been in the feed; 0 when there is none. */
+export async function findOldestEventAge(db: Db): Promise<number> {
+  const { rows } = await sql<{ seconds: number }>`
+    select extract(epoch from now() - recorded_at)::float8 as seconds from event order by seq limit 1`.execute(
+    db,
+  );
+  return rows[0]?.seconds ?? 0;
+}

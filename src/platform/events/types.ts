@@ -40,6 +40,8 @@ export const OPERATIONS = {
   'user.updated': 'update user',
   'user.deleted': 'delete user',
   'user.password_changed': 'update user',
+  'audit_log.exported': 'export audit_log',
+  'audit_log.purged': 'delete audit_log',
   'user.signed_in': 'login user',
   'user.signed_out': 'logout user',
   'access.refused': 'refuse access', // or what was tried

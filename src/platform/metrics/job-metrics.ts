@@ -3,6 +3,10 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 /** What the jobs worker counts. The gauges tell of the whole registry: they are the same on every node. */
 export interface JobMetrics {
   eventLag: Gauge;
+  eventOldest: Gauge;
+  trashItems: Gauge;
+  trashBytes: Gauge;
+  trashOldest: Gauge;
   gcFreed: Counter;
   gcReclaimable: Gauge;
   gcWaiting: Gauge;
@@ -17,6 +21,26 @@ export function createJobMetrics(registers: Registry[]): JobMetrics {
     eventLag: new Gauge({
       name: 'roadstead_event_lag_seconds',
       help: 'How long the oldest event has waited for its place in the feed. The same on every node.',
+      registers,
+    }),
+    eventOldest: new Gauge({
+      name: 'roadstead_event_oldest_seconds',
+      help: 'How old the oldest event is that is still kept. The same on every node.',
+      registers,
+    }),
+    trashItems: new Gauge({
+      name: 'roadstead_trash_items',
+      help: 'Deletions in the trash that can be restored. The same on every node.',
+      registers,
+    }),
+    trashBytes: new Gauge({
+      name: 'roadstead_trash_bytes',
+      help: 'Bytes of blobs that only manifests in the trash refer to. The same on every node.',
+      registers,
+    }),
+    trashOldest: new Gauge({
+      name: 'roadstead_trash_oldest_seconds',
+      help: 'For how long the oldest deletion has been in the trash. The same on every node.',
       registers,
     }),
     gcFreed: new Counter({
