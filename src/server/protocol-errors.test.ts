@@ -73,7 +73,7 @@ test('a body that is no upload and drips is given up, and so is the connection',
       clearInterval(drip);
 
       assert.match(reply, expected, what);
-      assert.ok(performance.now() - begin < 5000, what);
+      assert.ok(performance.now() - begin < 30_000, what);
     }),
   );
 });

@@ -92,7 +92,7 @@ async function findFreePort(): Promise<number> {
 }
 
 async function waitFor(url: string): Promise<void> {
-  for (let tries = 0; tries < 400; tries++) {
+  for (let tries = 0; tries < 2400; tries++) {
     const answers = await fetch(url).then(
       () => true,
       () => false,

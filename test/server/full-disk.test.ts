@@ -120,12 +120,12 @@ test(
     refusals.push(
       await send(`${server.url}${REPOSITORY}/manifests/1`, { method: 'PUT', body: '{}' }),
     );
-    await waitFor(() => logged('disk full but for the reserve') === 1, 30_000);
+    await waitFor(() => logged('disk full but for the reserve') === 1);
     await verify(server.url, 'blobs', kept);
     const deleted = await send(`${server.url}${REPOSITORY}/blobs/${kept}`, { method: 'DELETE' });
     const ill = await health();
     makeRoom();
-    await waitFor(() => logged('disk has room again') === 1, 30_000);
+    await waitFor(() => logged('disk has room again') === 1);
     const finished = await send(`${server.url}${upload}?digest=${digestOf(bytes)}`, {
       method: 'PUT',
       body: bytes.subarray(MIB),
@@ -175,7 +175,7 @@ test(
       const makeRoom = fillDisk(data, 0);
       // PostgreSQL needs a new file for its log, and stops where it can have none.
       await needNewLog(data);
-      await waitFor(() => traffic.lost() > lost + 20, 60_000);
+      await waitFor(() => traffic.lost() > lost + 20);
       makeRoom();
     }
     await makeProgress();

@@ -77,10 +77,10 @@ test('a renewed certificate is used without a restart, a broken pair is reported
   assert.equal((await request1(`${server.url}/v2/`, agent)).status, 200);
 
   writePair({ ...makeCertificate('broken'), key: makeCertificate('other').key }, files);
-  await waitFor(() => server.stdout().includes('"certificate not reloaded"'), 15_000);
+  await waitFor(() => server.stdout().includes('"certificate not reloaded"'));
   assert.equal(await seenName(server.port), 'first');
   writePair(makeCertificate('second'), files);
-  await waitFor(async () => (await seenName(server.port)) === 'second', 15_000);
+  await waitFor(async () => (await seenName(server.port)) === 'second');
 
   assert.match(server.stdout(), /"certificate reloaded"/);
   assert.equal(server.stdout().match(/"certificate not reloaded"/g)!.length, 1);
@@ -139,7 +139,7 @@ test('HTTP/2 pushes and pulls a blob, HTTP/1.1 beside it, and neither holds up t
   const begin = performance.now();
   server.signal('SIGTERM');
   assert.equal((await server.ended).code, 0);
-  assert.ok(performance.now() - begin < 5000);
+  assert.ok(performance.now() - begin < 20_000);
 });
 
 test('an upload over HTTP/2 that stands still is given up', async (t) => {
@@ -158,6 +158,6 @@ test('an upload over HTTP/2 that stands still is given up', async (t) => {
   stream.once('close', resolve);
   await closed;
 
-  assert.ok(performance.now() - begin < 5000);
+  assert.ok(performance.now() - begin < 20_000);
   assert.equal((await request2(session, { ':path': '/v2/' })).status, 200);
 });

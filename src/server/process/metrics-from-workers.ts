@@ -1,6 +1,7 @@
 import { AggregatorRegistry } from 'prom-client';
 
-const TIMEOUT_MS = 3000;
+/** Less than the ten seconds that Prometheus waits. */
+const TIMEOUT_MS = 8000;
 
 interface Question {
   waitingFor: Set<number>;

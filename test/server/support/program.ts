@@ -170,7 +170,7 @@ export function temporaryFolder(t: TestContext): string {
 /** Waits until it is so. What it throws ends the wait. */
 export async function waitFor(
   is: () => boolean | Promise<boolean>,
-  timeoutMs = 10_000,
+  timeoutMs = 60_000,
   explain: () => string = () => is.toString(),
 ): Promise<void> {
   for (const until = performance.now() + timeoutMs; !(await is()); await sleep(20)) {
