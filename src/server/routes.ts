@@ -1,6 +1,7 @@
 import { permissionRoutes } from '../features/access/index.ts';
 import {
   additionRoutes,
+  artifactLabelRoutes,
   artifactRoutes,
   iconRoutes,
   repositoryRoutes,
@@ -59,6 +60,7 @@ export const apiRoutes: Routes[] = [
   repositoryRoutes,
   artifactRoutes,
   tagRoutes,
+  artifactLabelRoutes,
   additionRoutes,
   iconRoutes,
   auditRoutes,

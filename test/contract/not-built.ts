@@ -16,10 +16,7 @@ const BY_TAG = {
   ],
   artifact: [
     'POST /projects/{project_name}/repositories/{repository_name}/artifacts',
-    'DELETE /projects/{project_name}/repositories/{repository_name}/artifacts/{reference}',
     'GET /projects/{project_name}/repositories/{repository_name}/artifacts/{reference}/additions/vulnerabilities',
-    'POST /projects/{project_name}/repositories/{repository_name}/artifacts/{reference}/labels',
-    'DELETE /projects/{project_name}/repositories/{repository_name}/artifacts/{reference}/labels/{label_id}',
   ],
   scan: [
     'POST /projects/{project_name}/repositories/{repository_name}/artifacts/{reference}/scan',

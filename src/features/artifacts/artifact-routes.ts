@@ -1,8 +1,11 @@
 import Type, { type Static } from 'typebox';
 
-import { Refusal } from '../../lib/errors.ts';
+import { notFound, Refusal } from '../../lib/errors.ts';
+import { digestFromBytes } from '../../oci/digest.ts';
+import { NoBody } from '../../platform/http/harbor-body.ts';
 import { ListQuery, setPageHeaders, toListOptions } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
+import { actorOf } from '../access/index.ts';
 import { toAccessoryReply, toArtifactReply } from './artifact-reply.ts';
 import * as schema from './artifact-schema.ts';
 import { openDescriber } from './describe.ts';
@@ -10,6 +13,7 @@ import { getArtifact, repositoryOf } from './params.ts';
 import { RepositoryParams } from './schema.ts';
 import { listAccessories } from './store/accessories.ts';
 import * as store from './store/artifacts.ts';
+import { deleteArtifact } from './store/delete-manifests.ts';
 
 /** Harbor's lists of artifacts, of a repository and of a project, and what belongs to one artifact. */
 export const artifactRoutes: Routes = (app, platform) => {
@@ -87,6 +91,25 @@ export const artifactRoutes: Routes = (app, platform) => {
       const artifact = await getArtifact(db, request, toOptions(request.query));
       const [described] = await describe([artifact]);
       return toArtifactReply(described!);
+    },
+  );
+
+  app.delete(
+    '/projects/:project_name/repositories/:repository_name/artifacts/:reference',
+    {
+      schema: {
+        operationId: 'deleteArtifact',
+        tags: ['artifact'],
+        params: schema.ArtifactParams,
+        response: { 200: NoBody },
+      },
+      config: { access: 'artifact:delete', project: 'project_name' },
+    },
+    async (request, reply) => {
+      const digest = digestFromBytes((await getArtifact(db, request)).digest);
+      const isDeleted = await deleteArtifact(db, repositoryOf(request), digest, actorOf(request));
+      if (!isDeleted) throw notFound('artifact', digest);
+      return reply.send(undefined);
     },
   );
 

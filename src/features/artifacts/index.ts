@@ -13,12 +13,8 @@ export {
   type RelocatedBlob,
   type WholeBlob,
 } from './store/blobs.ts';
-export {
-  deleteManifest,
-  listReferrers,
-  storeManifest,
-  type ReferrerRow,
-} from './store/manifests.ts';
+export { listReferrers, storeManifest, type ReferrerRow } from './store/manifests.ts';
+export { deleteManifest } from './store/delete-manifests.ts';
 export {
   ensureRepository,
   isRepository,
@@ -27,6 +23,7 @@ export {
 } from './store/repositories.ts';
 export { additionRoutes } from './addition-routes.ts';
 export { artifactRoutes } from './artifact-routes.ts';
+export { artifactLabelRoutes } from './label-routes.ts';
 export { iconRoutes } from './icon-routes.ts';
 export { tagRoutes } from './tag-routes.ts';
 export { repositoryCounting } from './jobs.ts';
@@ -40,7 +37,7 @@ export {
 } from './store/purge.ts';
 export {
   lockRepositoryById,
-  restoreManifest,
+  restoreManifests,
   restoreRepository,
   restoreTag,
 } from './store/restore.ts';

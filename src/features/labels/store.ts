@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 
-import { Refusal } from '../../lib/errors.ts';
+import { notFound, Refusal } from '../../lib/errors.ts';
 import type { Db } from '../../platform/db/connect.ts';
-import { isUniqueViolation } from '../../platform/db/errors.ts';
+import { isForeignKeyViolation, isUniqueViolation } from '../../platform/db/errors.ts';
 import {
   integerColumn,
   meets,
@@ -116,4 +116,54 @@ export async function deleteLabel(tx: Db, id: number): Promise<boolean> {
 function asConflict(cause: unknown, { name }: { name: string }): unknown {
   if (!isUniqueViolation(cause)) return cause;
   return new Refusal('CONFLICT', `conflict: the label ${name} already exists`, { cause });
+}
+
+/** Puts a label on an artifact of this project, and answers its name. Refuses one of another project, or put twice. */
+export async function addLabel(
+  tx: Db,
+  { labelId, manifestId, projectId }: { labelId: number; manifestId: number; projectId: number },
+): Promise<string> {
+  const label = await findLabel(tx, labelId);
+  if (label === undefined || (label.project_id ?? projectId) !== projectId) {
+    throw notFound('label', labelId);
+  }
+  try {
+    await tx
+      .insertInto('artifact_label')
+      .values({ label_id: labelId, manifest_id: manifestId })
+      .execute();
+  } catch (cause) {
+    if (isUniqueViolation(cause)) {
+      throw new Refusal('CONFLICT', `conflict: the artifact has the label ${label.name} already`, {
+        cause,
+      });
+    }
+    if (isForeignKeyViolation(cause)) throw notFound('label', labelId); // it, or the artifact, is just gone
+    throw cause;
+  }
+  return label.name;
+}
+
+/** Takes a label off an artifact, and answers its name. */
+export async function removeLabel(
+  tx: Db,
+  { labelId, manifestId }: { labelId: number; manifestId: number },
+): Promise<string> {
+  const { rows } = await sql<{ name: string }>`
+    delete from artifact_label al using label l
+    where l.id = al.label_id and al.label_id = ${labelId} and al.manifest_id = ${manifestId}
+    returning l.name`.execute(tx);
+  const [removed] = rows;
+  if (removed === undefined) throw notFound('label', labelId);
+  return removed.name;
+}
+
+/** Puts the labels of some manifests on others that are the same artifacts. */
+export async function moveLabels(tx: Db, moves: { from: number; to: number }[]): Promise<void> {
+  await sql`
+    insert into artifact_label (label_id, manifest_id)
+    select al.label_id, move.to_id
+    from unnest(${moves.map(({ from }) => from)}::bigint[], ${moves.map(({ to }) => to)}::bigint[]) as move (from_id, to_id)
+    join artifact_label al on al.manifest_id = move.from_id
+    on conflict do nothing`.execute(tx);
 }

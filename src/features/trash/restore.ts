@@ -5,7 +5,7 @@ import { inTransaction } from '../../platform/db/transaction.ts';
 import {
   lockRepositoryById,
   renameRepositories,
-  restoreManifest,
+  restoreManifests,
   restoreRepository,
   restoreTag,
 } from '../artifacts/index.ts';
@@ -85,7 +85,7 @@ async function restoreInProject(
   } else if (kind === 'tag') {
     await restoreTag(tx, restoration, newName === undefined ? undefined : parseTag(newName));
   } else if (newName === undefined) {
-    await restoreManifest(tx, restoration, { withoutUsedTags });
+    await restoreManifests(tx, restoration, { withoutUsedTags });
   } else {
     throw new Refusal('BAD_REQUEST', `an artifact keeps its name, its digest ${reference}`);
   }

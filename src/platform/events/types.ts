@@ -4,6 +4,8 @@ export const OPERATIONS = {
   'artifact.pushed': 'create artifact',
   'artifact.pulled': 'pull artifact',
   'artifact.deleted': 'delete artifact',
+  'artifact.label_added': 'create artifact_label',
+  'artifact.label_removed': 'delete artifact_label',
   'artifact.restored': 'create artifact',
   'artifact.purged': 'delete artifact',
   'tag.moved': 'update tag', // or create

@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-
 import { sql, type RawBuilder } from 'kysely';
 
 import { Refusal } from '../../../lib/errors.ts';
@@ -7,13 +5,9 @@ import { digestFromBytes, digestToBytes, referrersTag, type Digest } from '../..
 import type { Descriptor, Manifest } from '../../../oci/manifest.ts';
 import type { Db } from '../../../platform/db/connect.ts';
 import { isForeignKeyViolation } from '../../../platform/db/errors.ts';
-import { emit } from '../../../platform/events/index.ts';
-import { inTransaction, retryConflicts } from '../../../platform/db/transaction.ts';
+import { retryConflicts } from '../../../platform/db/transaction.ts';
 import type { RepositoryKey } from '../../access/index.ts';
 import { findAccessory, findConfigMediaType } from '../classify.ts';
-import { recordDeletion } from './record-deletion.ts';
-import { lockRepository } from './repositories.ts';
-import { markRepositoryChanged } from './repository-overview.ts';
 
 export interface NewManifest {
   repository: RepositoryKey;
@@ -75,59 +69,6 @@ function blobsUnknown(digests: Digest[], cause?: unknown): Refusal {
     `the manifest refers to ${digests.length} blob(s) that are not in this repository; push them first: ${shown.join(', ')}`,
     { cause, detail: { digests: shown } },
   );
-}
-
-/** Puts a manifest with its tags into the trash. False: it is not there. */
-export async function deleteManifest(
-  db: Db,
-  key: RepositoryKey,
-  digest: Digest,
-  { actor, client }: { actor: string; client: string },
-): Promise<boolean> {
-  return inTransaction(db, async (tx) => {
-    const repositoryId = await lockRepository(tx, key, 'shared');
-    if (repositoryId === undefined) return false;
-    // Whoever pushes a tag to it holds this row FOR KEY SHARE until the push is committed.
-    const { rows } = await sql<{ id: number }>`
-      select id from manifest
-      where repository_id = ${repositoryId} and digest = ${digestToBytes(digest)} and deleted_at is null
-      for update`.execute(tx);
-    const found = rows[0];
-    if (found === undefined) return false;
-    const deletion = { deleted_at: sql<Date>`now()`, deletion_id: randomUUID() };
-    // One statement: there may be more tags than a statement may have parameters.
-    const { rows: tags } = await sql<{ name: string }>`
-      with locked as (
-        select id from tag where manifest_id = ${found.id} and deleted_at is null order by name for update
-      ), gone as (
-        update tag set deleted_at = now(), deletion_id = ${deletion.deletion_id}
-        where id in (select id from locked)
-        returning repository_id, name
-      )
-      insert into tag_history (repository_id, name, digest, previous_digest, actor, client)
-      select repository_id, name, null, ${digestToBytes(digest)}::bytea, ${actor}, ${client} from gone
-      returning name`.execute(tx);
-    await tx.updateTable('manifest').set(deletion).where('id', '=', found.id).execute();
-    await markRepositoryChanged(tx, repositoryId);
-    await recordDeletion(tx, {
-      id: deletion.deletion_id,
-      kind: 'artifact',
-      projectId: key.projectId,
-      repositoryId,
-      reference: digest,
-      actor,
-      client,
-    });
-    await emit(tx, {
-      type: 'artifact.deleted',
-      projectId: key.projectId,
-      subject: { repository: key.name, digest },
-      before: { tags: tags.map(({ name }) => name) },
-      actor,
-      client,
-    });
-    return true;
-  });
 }
 
 export interface ReferrerRow {

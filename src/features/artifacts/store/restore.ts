@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { Refusal } from '../../../lib/errors.ts';
 import type { Db } from '../../../platform/db/connect.ts';
 import { isUniqueViolation } from '../../../platform/db/errors.ts';
+import { moveLabels } from '../../labels/index.ts';
 import { recordDeletion } from './record-deletion.ts';
 import { purgeManifests } from './purge.ts';
 import { markRepositoryChanged } from './repository-overview.ts';
@@ -79,28 +80,23 @@ async function serveBlobs(tx: Db, repositoryId: number): Promise<void> {
 }
 
 /**
- * Takes a manifest and its tags out of the trash. If it was pushed again meanwhile, that one gets the tags.
- * Tags whose names are in use stay behind, each by itself, when `withoutUsedTags`; else it is refused.
+ * Takes an artifact with its tags, and what went with it, out of the trash. What was pushed again meanwhile gets the tags
+ * of what comes back. Tags whose names are in use stay behind, each by itself, when `withoutUsedTags`; else it is refused.
  */
-export async function restoreManifest(
+export async function restoreManifests(
   tx: Db,
   restoration: Restoration,
   { withoutUsedTags }: { withoutUsedTags: boolean },
 ): Promise<void> {
   const { deletionId, repositoryId } = restoration;
-  const { rows } = await sql<{ id: number; live_id: number | null }>`
-    select m.id, live.id as live_id
-    from manifest m left join live_manifest live on live.repository_id = m.repository_id and live.digest = m.digest
-    where m.deletion_id = ${deletionId}`.execute(tx);
-  const { id, live_id } = rows[0]!;
-  if (live_id === null) {
-    await sql`update manifest set deleted_at = null, deletion_id = null where id = ${id}`.execute(
-      tx,
-    );
-    await serveBlobs(tx, repositoryId);
-  }
-  const target = live_id ?? id;
-  await dropTagsInPlace(tx, deletionId, target);
+  await pointTagsToLive(tx, deletionId);
+  await sql`
+    update manifest m set deleted_at = null, deletion_id = null
+    where m.deletion_id = ${deletionId} and not exists (
+      select from live_manifest live where live.repository_id = m.repository_id and live.digest = m.digest
+    )`.execute(tx);
+  await serveBlobs(tx, repositoryId);
+  await dropTagsInPlace(tx, deletionId);
   const used = await listUsedTags(tx, deletionId);
   if (used.length > 0 && !withoutUsedTags) {
     const names = used.map(({ name }) => name);
@@ -111,8 +107,24 @@ export async function restoreManifest(
     );
   }
   for (const tag of used) await leaveTag(tx, restoration, tag);
-  await restoreTags(tx, restoration, target);
-  if (live_id !== null) await purgeManifests(tx, [id]);
+  await restoreTags(tx, restoration);
+  await purgePushedAgain(tx, deletionId);
+}
+
+/** What is left of the deletion: that was pushed again, and gets the labels it had. */
+async function purgePushedAgain(tx: Db, deletionId: string): Promise<void> {
+  const { rows } = await sql<{ id: number; live_id: number }>`
+    select m.id, live.id as live_id
+    from manifest m join live_manifest live on live.repository_id = m.repository_id and live.digest = m.digest
+    where m.deletion_id = ${deletionId}`.execute(tx);
+  await moveLabels(
+    tx,
+    rows.map(({ id, live_id }) => ({ from: id, to: live_id })),
+  );
+  await purgeManifests(
+    tx,
+    rows.map(({ id }) => id),
+  );
 }
 
 /** Takes a tag out of the trash, as `newName` if given. */
@@ -125,28 +137,36 @@ export async function restoreTag(
   if (newName !== undefined) {
     await sql`update tag set name = ${newName} where deletion_id = ${deletionId}`.execute(tx);
   }
-  const { rows } = await sql<{ manifest_id: number | null; gone_with: string }>`
-    select live.id as manifest_id, m.deletion_id as gone_with
-    from tag t join manifest m on m.id = t.manifest_id
-    left join live_manifest live on live.repository_id = m.repository_id and live.digest = m.digest
-    where t.deletion_id = ${deletionId}`.execute(tx);
-  const { manifest_id, gone_with } = rows[0]!;
-  if (manifest_id === null) {
+  await pointTagsToLive(tx, deletionId);
+  const { rows } = await sql<{ gone_with: string }>`
+    select m.deletion_id as gone_with from tag t join manifest m on m.id = t.manifest_id
+    where t.deletion_id = ${deletionId} and m.deleted_at is not null`.execute(tx);
+  const [artifact] = rows;
+  if (artifact !== undefined) {
     throw new Refusal('CONFLICT', 'its artifact is in the trash; restore that first', {
-      detail: { restore_first: gone_with },
+      detail: { restore_first: artifact.gone_with },
     });
   }
-  await dropTagsInPlace(tx, deletionId, manifest_id);
+  await dropTagsInPlace(tx, deletionId);
   const [used] = await listUsedTags(tx, deletionId);
   if (used !== undefined) throw inUse('tag', used.name);
-  await restoreTags(tx, restoration, manifest_id);
+  await restoreTags(tx, restoration);
+}
+
+/** Tags of the deletion whose artifact was pushed again point to that one now. */
+async function pointTagsToLive(tx: Db, deletionId: string): Promise<void> {
+  await sql`
+    update tag t set manifest_id = live.id
+    from manifest m
+    join live_manifest live on live.repository_id = m.repository_id and live.digest = m.digest and live.id <> m.id
+    where t.deletion_id = ${deletionId} and m.id = t.manifest_id`.execute(tx);
 }
 
 /** Tags of the deletion that point where they would point to again: nothing is left to do for them. */
-async function dropTagsInPlace(tx: Db, deletionId: string, manifestId: number): Promise<void> {
+async function dropTagsInPlace(tx: Db, deletionId: string): Promise<void> {
   await sql`delete from tag t using live_tag live
     where t.deletion_id = ${deletionId} and live.repository_id = t.repository_id and live.name = t.name
-      and live.manifest_id = ${manifestId}`.execute(tx);
+      and live.manifest_id = t.manifest_id`.execute(tx);
 }
 
 interface TrashedTag {
@@ -183,16 +203,14 @@ async function leaveTag(
   });
 }
 
-/** Without `manifestId` each tag points to the manifest it pointed to. */
 async function restoreTags(
   tx: Db,
   { deletionId, repositoryId, actor, client }: Restoration,
-  manifestId: number | null = null,
 ): Promise<void> {
   await markRepositoryChanged(tx, repositoryId);
   await sql`
     with back as (
-      update tag set deleted_at = null, deletion_id = null, manifest_id = coalesce(${manifestId}, manifest_id)
+      update tag set deleted_at = null, deletion_id = null
       where deletion_id = ${deletionId}
       returning repository_id, name, manifest_id
     )
