@@ -25,17 +25,24 @@ test('compose files and the page about them name the version that is built', () 
   }
 });
 
-test('systemd understands the unit, and finds it locked down', (t) => {
+test('systemd understands the units, and finds them locked down', (t) => {
   const analyze = findOnPath('systemd-analyze');
   if (analyze === undefined) return t.skip('systemd-analyze is not installed');
   const folder = mkdtempSync(join(tmpdir(), 'roadstead-unit-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const unit = join(folder, 'roadstead.service');
-  writeFileSync(unit, read('deploy/systemd/roadstead.service').replaceAll('/opt/roadstead', root));
-  const run = (...args: string[]) =>
-    execFileSync(analyze, [...args, unit], { encoding: 'utf8', stdio: 'pipe' });
+  const units = ['roadstead.service', 'roadstead-backup.service', 'roadstead-backup.timer'];
+  for (const name of units) {
+    const text = read(`deploy/systemd/${name}`).replaceAll('/opt/roadstead', root);
+    writeFileSync(join(folder, name), text);
+  }
+  const run = (unit: string, ...args: string[]) =>
+    execFileSync(analyze, [...args, join(folder, unit)], { encoding: 'utf8', stdio: 'pipe' });
 
-  assert.equal(run('verify', '--man=no'), '');
-  // 0 is locked down, 10 is not at all; services that nobody hardened have 9.6.
-  assert.match(run('security', '--offline=true', '--threshold=20'), /exposure level .*: 1\.\d OK/);
+  for (const unit of units) {
+    assert.equal(run(unit, 'verify', '--man=no'), '');
+    if (unit.endsWith('.timer')) continue;
+    // 0 is locked down, 10 is not at all; services that nobody hardened have 9.6.
+    const exposure = run(unit, 'security', '--offline=true', '--threshold=20');
+    assert.match(exposure, /exposure level .*: 1\.\d OK/);
+  }
 });

@@ -65,7 +65,7 @@ async function backUp(dir: string, { options }: CommandLine): Promise<number> {
         address,
         db,
         storage,
-        store: config.s3.bucket === undefined ? 'folder' : 's3',
+        config,
         dir,
         content: blobs === 'copy' ? 'copied' : 'listed',
         keep,

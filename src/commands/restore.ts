@@ -43,7 +43,7 @@ export const restoreCommand: Command = {
           address,
           db,
           storage,
-          store: config.s3.bucket === undefined ? 'folder' : 's3',
+          config,
           secretBox: key && createSecretBox(key),
           root,
           name,

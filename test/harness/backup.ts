@@ -28,7 +28,7 @@ export function backUp(
     address,
     db,
     storage,
-    store: config.s3.bucket === undefined ? 'folder' : 's3',
+    config,
     dir,
     content: 'copied',
     progress,
@@ -59,13 +59,13 @@ export async function restoreInto(
   changes: Partial<RestoreOptions> = {},
 ) {
   const db = open(address, 2);
-  const values = { ...readConfig({}), data, ...(s3 === undefined ? {} : { s3 }) };
+  const config = toConfig({ ...readConfig({}), data, ...(s3 === undefined ? {} : { s3 }) });
   try {
     return await restore({
       address,
       db,
-      storage: await openStorage(toConfig(values)),
-      store: s3 === undefined ? 'folder' : 's3',
+      storage: await openStorage(config),
+      config,
       secretBox: undefined,
       root,
       name: await findName(root, undefined),

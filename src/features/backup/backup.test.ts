@@ -14,6 +14,7 @@ import {
 } from '../../../test/harness/backup.ts';
 import { digestOf, must, pushBlob, pushImage } from '../../../test/harness/registry.ts';
 import { startApp, temporaryFolder, type TestApp } from '../../../test/harness.ts';
+import { dispatching } from '../../platform/events/index.ts';
 import { listHolds, takeHold } from '../garbage-collection/index.ts';
 import { listNames } from './backup-folder.ts';
 import { blobPath } from './blob-folder.ts';
@@ -195,13 +196,43 @@ test('a blob that the store has lost, or in part, is named; such a backup pushes
 
 test('a store that is another one than that of the registry is no reason for an empty backup', async (t) => {
   const app = await start(t);
+  await backUp(app, app.dir);
   await sql`insert into blob (digest, size_bytes, location)
     select '\\x01'::bytea || sha256(i::text::bytea), 1, 'ab/' || gen_random_uuid()
     from generate_series(1, 1001) i`.execute(app.platform.db);
 
   await assert.rejects(backUp(app, app.dir), /more than 1000 blobs cannot be read; is this the/);
+  const { storage } = (await startApp(t)).platform;
+  await assert.rejects(backUp(app, app.dir, { storage }), /lacks the mark of this database/);
+  assert.equal((await listNames(app.dir)).length, 1);
 
-  assert.deepEqual(await listNames(app.dir), []);
+  await backUp(app, app.dir, { storage, content: 'listed' });
+});
+
+/** What the audit log says of backups. */
+async function listEntries({ platform, as }: TestApp): Promise<string[]> {
+  await dispatching.run(platform, new AbortController().signal);
+  const reply = await as('admin').get('/api/v2.0/auditlog-exts?q=resource_type=backup');
+  return reply
+    .json<{ operation: string; resource: string }[]>()
+    .map(({ operation, resource }) => `${operation} backup ${resource}`);
+}
+
+test('backups and restores are in the audit log, and a restored registry has a store of its own', async (t) => {
+  const app = await start(t);
+  await pushImage(app.admin, APP, '1', { layers: ['layer'] });
+  const { manifest } = await backUp(app, app.dir);
+  const place = await emptyPlace(t);
+  await restoreInto(place, app.dir);
+  const restored = await startAt(t, place);
+
+  assert.deepEqual(await listEntries(app), [`create backup ${manifest.name}`]);
+  assert.deepEqual(await listEntries(restored), [`restore backup ${manifest.name}`]);
+  await backUp(restored, join(app.dir, '..', 'others'));
+  await assert.rejects(
+    backUp(restored, app.dir, { storage: app.platform.storage }),
+    /marked as the store of another database/,
+  );
 });
 
 test('damage to content is found when it is read again, and mended by the next backup', async (t) => {

@@ -12,7 +12,10 @@ import type { RestoreOptions } from './restore-options.ts';
 import * as store from './store.ts';
 import { openFile } from './stored-file.ts';
 
+/** What is sealed with the secret key. */
 const SECRETS = 'secret_check';
+/** With what the store is marked: another store gets a mark of its own. */
+const MARK = 'store_mark';
 
 /**
  * Brings the rows into a schema of the backup's own version, and then to ours. All of it is one transaction: cut
@@ -23,7 +26,8 @@ export async function loadDatabase(manifest: Manifest, options: RestoreOptions):
   const folder = join(root, name);
   const migrations = listMigrations();
   const own = manifest.migrations.length;
-  const tables = manifest.tables.filter((table) => !newSecretKey || table.name !== SECRETS);
+  const without = [...(newSecretKey ? [SECRETS] : []), ...(keepBlobs ? [] : [MARK])];
+  const tables = manifest.tables.filter((table) => !without.includes(table.name));
   await inLongTransaction(address, { mode: 'write', signal }, async (transaction) => {
     const { db } = transaction;
     await requireSupportedPostgres(db);

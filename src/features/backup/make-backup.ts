@@ -1,22 +1,27 @@
 import { readProgramVersion } from '../../lib/program-version.ts';
+import type { Config } from '../../platform/config/index.ts';
 import type { DatabaseAddress, Db } from '../../platform/db/connect.ts';
+import { isUndefinedTable } from '../../platform/db/errors.ts';
+import { listMigrations } from '../../platform/db/migrate.ts';
+import { emit } from '../../platform/events/index.ts';
 import type { BlobStorage } from '../../platform/storage/index.ts';
+import { requireOwnStore } from '../fsck/index.ts';
 import { finishBackup, openFolder, removeUnfinished } from './backup-folder.ts';
 import { copyBlobs } from './copy-blobs.ts';
 import { dumpDatabase } from './dump-database.ts';
 import { holdingCollection } from './hold.ts';
-import type { Manifest } from './manifest.ts';
+import { storeOf, type Manifest } from './manifest.ts';
 import type { Progress } from './progress.ts';
 import { removeOld, sweepBlobs } from './prune.ts';
 import { requireRestored } from './require-restored.ts';
+import { ACTOR } from './actor.ts';
 import * as store from './store.ts';
 
 export interface BackupOptions {
   address: DatabaseAddress;
   db: Db;
   storage: BlobStorage;
-  /** Where the registry has its blobs. */
-  store: 'folder' | 's3';
+  config: Pick<Config, 'data' | 's3'>;
   /** The folder of backups. */
   dir: string;
   content: 'copied' | 'listed';
@@ -36,6 +41,7 @@ export interface MadeBackup {
 export async function makeBackup(options: BackupOptions): Promise<MadeBackup> {
   const { db, dir, keep, signal, progress } = options;
   await requireRestored(db);
+  if (options.content === 'copied') await requireOwnStore(options).catch(ignoreOld);
   const registry = await store.findRegistryId(db);
   const { root, id, lock, hadLeftovers } = await openFolder(dir, registry);
   try {
@@ -43,6 +49,7 @@ export async function makeBackup(options: BackupOptions): Promise<MadeBackup> {
       fill(root, registry, options),
     );
     await finishBackup(root, manifest);
+    await tell(db, manifest);
     progress.say('removing what is not needed any more');
     const removed = keep === undefined ? [] : await removeOld(root, keep);
     if (removed.length > 0 || hadLeftovers) await sweepBlobs(root, signal);
@@ -55,6 +62,23 @@ export async function makeBackup(options: BackupOptions): Promise<MadeBackup> {
     progress.end();
     lock.release();
   }
+}
+
+/** A database of an older version has no table for it. */
+function ignoreOld(error: unknown): void {
+  if (!isUndefinedTable(error)) throw error;
+}
+
+/** In the audit log of a database that is of this version. */
+async function tell(db: Db, { name, migrations, blobs }: MadeBackup['manifest']): Promise<void> {
+  if (migrations.length < listMigrations().length) return;
+  const { content, count, new_count, missing } = blobs;
+  await emit(db, {
+    type: 'backup.made',
+    subject: { backup: name },
+    after: { content, blobs: count, new_blobs: new_count, missing_blobs: missing.length },
+    ...ACTOR,
+  });
 }
 
 async function fill(
@@ -74,6 +98,6 @@ async function fill(
     ...(registry === undefined ? {} : { registry }),
     program: readProgramVersion(),
     took_seconds: Math.round((performance.now() - begun) / 100) / 10,
-    blobs: { ...blobs, content: options.content, store: options.store, ...copied },
+    blobs: { ...blobs, content: options.content, store: storeOf(options.config), ...copied },
   };
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import Type, { type Static } from 'typebox';
 import Value from 'typebox/value';
 
+import type { Config } from '../../platform/config/index.ts';
 import { DamagedError, StoredFile } from './stored-file.ts';
 
 const FORMAT = 1;
@@ -55,6 +56,10 @@ const Schema = Type.Object({
 });
 
 export type Manifest = Static<typeof Schema>;
+
+/** What sort of store a registry has its blobs in. */
+export const storeOf = ({ s3 }: Pick<Config, 's3'>): Manifest['blobs']['store'] =>
+  s3.bucket === undefined ? 'folder' : 's3';
 
 /** Written last; beside it its digest, as sha256sum writes and checks it. */
 export async function writeManifest(folder: string, manifest: Omit<Manifest, 'format'>) {

@@ -2,10 +2,10 @@ import { describeError } from '../../lib/describe-error.ts';
 import { readProgramVersion } from '../../lib/program-version.ts';
 import { listMigrations, requireKnown } from '../../platform/db/migrate.ts';
 import { requireKeyOf } from '../tokens/index.ts';
-import type { Manifest } from './manifest.ts';
+import { storeOf, type Manifest } from './manifest.ts';
 import type { RestoreOptions } from './restore-options.ts';
 
-type Wishes = Pick<RestoreOptions, 'store' | 'secretBox' | 'keepBlobs' | 'newSecretKey'>;
+type Wishes = Pick<RestoreOptions, 'config' | 'secretBox' | 'keepBlobs' | 'newSecretKey'>;
 
 /** Refuses what could not become a registry that works, before anything is changed. */
 export function requireSuitable(manifest: Manifest, wishes: Wishes): void {
@@ -25,13 +25,13 @@ function requireSchema({ name, program, migrations }: Manifest): void {
   }
 }
 
-function requireBlobs({ name, blobs }: Manifest, { store, keepBlobs }: Wishes): void {
+function requireBlobs({ name, blobs }: Manifest, { config, keepBlobs }: Wishes): void {
   if (!keepBlobs && blobs.content === 'listed') {
     throw new Error(
       `${name} only lists its blobs: restore it with --keep-blobs, with the configuration of the store that has them`,
     );
   }
-  if (keepBlobs && blobs.store === 's3' && store === 'folder') {
+  if (keepBlobs && blobs.store === 's3' && storeOf(config) === 'folder') {
     throw new Error(
       'blobs of a bucket cannot be used as they are in a folder: without --keep-blobs they are copied',
     );

@@ -28,8 +28,8 @@ type Options = Pick<
 >;
 
 /**
- * Brings the bytes of all blobs that have none yet to new places in the store, and ends the restore. Answers those
- * that can't be had: without leave to do without them the restore is not ended.
+ * Brings the bytes of all blobs that have none yet to new places in the store. Answers those that can't be had; if it
+ * shall do without them, they are lost from then on.
  */
 export async function restoreBlobs(options: Options): Promise<DamagedBlob[]> {
   const { db, storage, progress } = options;
@@ -45,7 +45,6 @@ export async function restoreBlobs(options: Options): Promise<DamagedBlob[]> {
     const lost = batch.map(({ id }) => ({ id, location: storage.newLocation() }));
     await record(options, lost, loseBlobs);
   }
-  await store.deleteUnfinishedRestore(db);
   return damaged;
 }
 

@@ -1,3 +1,4 @@
+import type { Config } from '../../platform/config/index.ts';
 import type { DatabaseAddress, Db } from '../../platform/db/connect.ts';
 import type { SecretBox } from '../../platform/secret-box.ts';
 import type { BlobStorage } from '../../platform/storage/index.ts';
@@ -7,8 +8,7 @@ export interface RestoreOptions {
   address: DatabaseAddress;
   db: Db;
   storage: BlobStorage;
-  /** Where the restored registry has its blobs. */
-  store: 'folder' | 's3';
+  config: Pick<Config, 's3'>;
   /** Undefined: there is no secret key here yet. */
   secretBox: SecretBox | undefined;
   /** The folder of backups, and which of them. */

@@ -62,7 +62,7 @@ test('a backup of a newer version, or of a changed one, is refused', async (t) =
   await sql`delete from migration where name = '9999-future'`.execute(db);
   const { manifest } = await backUp(app, app.dir);
   const wishes = {
-    store: 'folder',
+    config: app.platform.config,
     secretBox: undefined,
     keepBlobs: false,
     newSecretKey: false,
@@ -194,7 +194,9 @@ test('events of other months have their place', async (t) => {
   await pushImage(app.admin, APP, '1');
   await sql`select dispatch_events(1000)`.execute(db);
   await pushImage(app.admin, APP, '2');
-  const all = sql`select e::text, e.tableoid::regclass::text as part from event e union all
+  const all = sql<{
+    e: string;
+  }>`select e::text, e.tableoid::regclass::text as part from event e union all
     select o::text, '' from event_outbox o union all select d::text, '' from event_dispatcher d order by 1`;
   const before = (await all.execute(db)).rows;
   await backUp(app, app.dir);
@@ -202,9 +204,13 @@ test('events of other months have their place', async (t) => {
   await restoreInto(place, app.dir);
 
   await ask(place.address, async (restored) => {
-    assert.deepEqual((await all.execute(restored)).rows, before);
-    const { rows } = await sql`select dispatch_events(1000) as count`.execute(restored);
-    assert.deepEqual(rows, [{ count: 2 }]);
+    const { rows } = await all.execute(restored);
+    assert.deepEqual(
+      rows.filter(({ e }) => !e.includes('backup.restored')),
+      before,
+    );
+    const dispatched = await sql`select dispatch_events(1000) as count`.execute(restored);
+    assert.deepEqual(dispatched.rows, [{ count: 3 }]);
   });
 });
 

@@ -4,9 +4,12 @@ import { Refusal } from '../../lib/errors.ts';
 import type { Db } from '../../platform/db/connect.ts';
 import { isEmptyDatabase } from '../../platform/db/dump/index.ts';
 import { migrate } from '../../platform/db/migrate.ts';
+import { inTransaction } from '../../platform/db/transaction.ts';
+import { emit } from '../../platform/events/index.ts';
 import { SHARDS, type BlobStorage } from '../../platform/storage/index.ts';
 import { forgetMark } from '../fsck/index.ts';
 import { takeHold } from '../garbage-collection/index.ts';
+import { ACTOR } from './actor.ts';
 import { findAbsent, type DamagedBlob } from './find-damage.ts';
 import { loadDatabase } from './load-database.ts';
 import type { RestoreOptions } from './restore-options.ts';
@@ -33,9 +36,24 @@ export async function restore(options: RestoreOptions): Promise<DamagedBlob[]> {
     await loadDatabase(manifest, options);
   }
   await migrate(db);
-  await forgetMark(db); // the store may be another one
+  await forgetMark(db); // one that was copied may lack it
   await holdUntilChecked(db);
-  return restoreBlobs(options);
+  const damaged = await restoreBlobs(options);
+  if (damaged.length === 0 || withoutDamaged) await finish(db, name, damaged.length);
+  return damaged;
+}
+
+/** From here on a server may start. */
+async function finish(db: Db, name: string, lost: number): Promise<void> {
+  await inTransaction(db, async (tx) => {
+    await store.deleteUnfinishedRestore(tx);
+    await emit(tx, {
+      type: 'backup.restored',
+      subject: { backup: name },
+      after: { lost_blobs: lost },
+      ...ACTOR,
+    });
+  });
 }
 
 /** Blobs get places of their own, so nothing could be overwritten; but nobody would know what all the rest is. */

@@ -32,6 +32,8 @@ export const OPERATIONS = {
   'quota.updated': 'update quota',
   'quota.warning': 'warn quota',
   'quota.exceeded': 'refuse quota',
+  'backup.made': 'create backup',
+  'backup.restored': 'restore backup',
   'user_group.created': 'create user_group',
   'user_group.updated': 'update user_group',
   'user_group.deleted': 'delete user_group',

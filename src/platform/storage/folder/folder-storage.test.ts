@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { open, readdir, rm, type FileHandle } from 'node:fs/promises';
+import { open, readdir, readFile, rm, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -167,4 +167,17 @@ test('a small file that can not be written whole leaves nothing', async (t) => {
   await assert.rejects(storage.writeWhole(location, Buffer.from('second')), { code: 'ENOENT' });
 
   await assert.rejects(storage.readWhole(location), { code: 'ENOENT' });
+});
+
+test('finished bytes can have a second name, with which they outlive the first', async (t) => {
+  const storage = await prepareStorage(t);
+  const location = storage.newLocation();
+  await storage.writeWhole(location, Buffer.from('content'));
+  const path = join(await temporaryFolder(t), 'second');
+
+  assert.equal(await storage.linkTo!(location, path), true);
+  await storage.remove(location);
+
+  assert.equal(await readFile(path, 'utf8'), 'content');
+  await assert.rejects(storage.linkTo!(location, `${path}-2`), /ENOENT/);
 });
