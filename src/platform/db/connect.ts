@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 
 import { BoundedPool } from './bounded-pool.ts';
+import { dropReadOnlySessions, requirePrimary } from './read-only-sessions.ts';
 import type { DB } from './schema.gen.ts';
 
 /** The pool or a transaction: a store function cannot tell. */
@@ -52,7 +53,10 @@ export function openPool(address: DatabaseAddress, options: PoolOptions): pg.Poo
     connectionTimeoutMillis: 10_000,
     idleTimeoutMillis: 10_000,
     keepAlive: true, // a firewall forgets who is silent while a long statement runs
+    // The embedded one is no standby.
+    ...('connectionString' in address ? { verify: requirePrimary } : {}),
   });
+  dropReadOnlySessions(pool);
   // A connection that breaks in a statement fails the statement; unheard, its event would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));
   pool.on('error', (error) => options.onIdleError?.(error));

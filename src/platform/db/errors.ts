@@ -24,6 +24,9 @@ export const isStatementTimeout = (error: unknown) => hasCode(error, '57014');
 /** The database has not been migrated. */
 export const isUndefinedTable = (error: unknown) => hasCode(error, '42P01');
 
+/** A session of a standby, or one that a setting made so. */
+export const isReadOnlySession = (error: unknown) => hasCode(error, '25006');
+
 /** PostgreSQL could not write: nothing was done. */
 export const isDatabaseFull = (error: unknown) => hasCode(error, '53100');
 
