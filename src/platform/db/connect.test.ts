@@ -68,3 +68,24 @@ test("a pool's own settings win over the options of the URL", async (t) => {
 
   assert.deepEqual(rows, [{ enable_seqscan: 'off' }]);
 });
+
+test('a connection that PostgreSQL ends while the pool is closed is no loss, before that it is one', async (t) => {
+  const lost: string[] = [];
+  const address = { connectionString: await urlOf(t, '') };
+  const onIdleError = ({ message }: Error) => void lost.push(message);
+  const pool = openPool(address, { ...options, settings: {}, onIdleError });
+  const connected = async () => {
+    const client = await pool.connect();
+    client.release();
+    return client;
+  };
+
+  const first = await connected();
+  first.emit('error', new Error('while it is open'));
+  const second = await connected();
+  const ended = pool.end();
+  second.emit('error', new Error('while it is closed'));
+  await ended;
+
+  assert.deepEqual(lost, ['while it is open']);
+});

@@ -59,7 +59,10 @@ export function openPool(address: DatabaseAddress, options: PoolOptions): pg.Poo
   dropReadOnlySessions(pool);
   // A connection that breaks in a statement fails the statement; unheard, its event would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined));
-  pool.on('error', (error) => options.onIdleError?.(error));
+  pool.on('error', (error) => {
+    // At the end PostgreSQL may close a connection before we do.
+    if (!pool.ending) options.onIdleError?.(error);
+  });
   return pool;
 }
 
