@@ -91,7 +91,7 @@ async function collect(db: Db, config: Config): Promise<void> {
   const storage = await openStorage(config);
   await storage.prepare();
   await requireOwnStore({ db, storage, config });
-  const log = createLog({ level: 'warn' });
+  const log = createLog({ level: 'warn', destination: process.stderr });
   const round = await untilStopped((signal) =>
     collectGarbage({ db, storage, config, log }, signal),
   );

@@ -12,7 +12,7 @@ export async function withDatabase<T>(
   config: Config,
   use: (db: Db, address: DatabaseAddress) => Promise<T>,
 ): Promise<T> {
-  const log = createLog({ level: 'warn' });
+  const log = createLog({ level: 'warn', destination: process.stderr });
   const isEmbedded = config.database_url === undefined;
   if (isEmbedded) makeDataFolder(config);
   const running = isEmbedded ? findRunningPostgres(join(config.data, 'postgres')) : undefined;
