@@ -83,9 +83,9 @@ test('a chunk says where it belongs', () => {
 
 test('a chunk that belongs nowhere is refused', () => {
   const rows: [header: string, code: string][] = [
-    ['9-0', 'RANGE_INVALID'],
-    ['0-99999999999999999999', 'RANGE_INVALID'],
-    ['99999999999999999999-99999999999999999999', 'RANGE_INVALID'],
+    ['9-0', 'BLOB_UPLOAD_INVALID'],
+    ['0-99999999999999999999', 'BLOB_UPLOAD_INVALID'],
+    ['99999999999999999999-99999999999999999999', 'BLOB_UPLOAD_INVALID'],
     ['0-', 'BLOB_UPLOAD_INVALID'],
     ['-9', 'BLOB_UPLOAD_INVALID'],
     ['0--1', 'BLOB_UPLOAD_INVALID'],

@@ -57,7 +57,7 @@ export function parseContentRange(header: string | undefined): ByteRange | undef
   const start = Number(match[1]);
   const end = Number(match[2]);
   if (start > end || !Number.isSafeInteger(end)) {
-    throw new Refusal('RANGE_INVALID', `Content-Range ${quote(header)} is no range of bytes`);
+    throw new Refusal('BLOB_UPLOAD_INVALID', `Content-Range ${quote(header)} is no range of bytes`);
   }
   return { start, end };
 }

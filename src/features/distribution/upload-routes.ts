@@ -110,7 +110,7 @@ async function startUpload(
   const algorithm = parseDigestAlgorithm(query['digest-algorithm'] ?? 'sha256');
   const chunk = digest === undefined ? undefined : readChunk(deps, request);
   if (chunk?.range !== undefined && chunk.range.start !== 0) {
-    throw new Refusal('RANGE_INVALID', 'an upload in one request begins with byte 0');
+    throw new Refusal('BLOB_UPLOAD_INVALID', 'an upload in one request begins with byte 0');
   }
   if (mount !== undefined) {
     const from = query.from === undefined ? undefined : parseRepositoryName(query.from);
