@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import {
   beginUpload,
@@ -11,6 +13,8 @@ import {
 } from '../../../test/harness/registry.ts';
 import { shareApp } from '../../../test/harness/share-app.ts';
 import { bearer, fetchToken } from '../../../test/harness/tokens.ts';
+import { beginRequest, send } from '../../../test/harness/wire.ts';
+import { startApp } from '../../../test/harness.ts';
 
 const ROUNDS = Number(process.env.ROADSTEAD_TEST_ROUNDS ?? 1) * 30;
 
@@ -75,6 +79,40 @@ test('a push that is refused shows no repository', async () => {
   for (const reply of [listed, pulled]) {
     assert.deepEqual([reply.statusCode, reply.json().errors[0].code], [404, 'NAME_UNKNOWN']);
   }
+});
+
+/** Resolves when there is an upload. */
+async function begun({ platform }: Awaited<ReturnType<typeof startApp>>): Promise<void> {
+  for (let turn = 0; turn < 6000; turn++) {
+    const uploads = await platform.db.selectFrom('upload').select('id').execute();
+    if (uploads.length > 0) return;
+    await sleep(10);
+  }
+  assert.fail('no upload has begun');
+}
+
+test('a large blob in one request whose repository is deleted meanwhile is in the one that is there then', async (t) => {
+  const app = await startApp(t);
+  const admin = app.as('admin');
+  const url = `${await app.listen()}/v2/library/deleted`;
+  const bytes = randomBytes(900_000);
+  const digest = digestOf(bytes);
+  await pushImage(admin, 'library/deleted', 'v1');
+  const { request, reply } = beginRequest(`${url}/blobs/uploads/?digest=${digest}`, {
+    method: 'POST',
+  });
+  request.write(bytes.subarray(0, 600_000));
+  await begun(app);
+
+  must(await admin.delete('/api/v2.0/projects/library/repositories/deleted'), 200);
+  request.end(bytes.subarray(600_000));
+  const pushed = await reply;
+  const pulled = await send(`${url}/blobs/${digest}`);
+
+  assert.equal(pushed.statusCode, 201, pushed.body.toString());
+  assert.ok(pulled.body.equals(bytes));
+  const left = await app.platform.db.selectFrom('blob_deletion').select('location').execute();
+  assert.deepEqual(left, []);
 });
 
 test('nothing can be pushed into a deleted project, whatever was begun before', async () => {

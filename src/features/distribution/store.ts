@@ -126,6 +126,11 @@ export async function commitOffset(
   return rows.length > 0;
 }
 
+/** All bytes of a blob, durable and checked. */
+export interface FinishedBlob extends FinishedBytes {
+  digest: Digest;
+}
+
 export async function isUpload(db: Db, id: string): Promise<boolean> {
   const { rows } = await sql`select from upload where id = ${id}`.execute(db);
   return rows.length > 0;
@@ -138,7 +143,7 @@ export async function isUpload(db: Db, id: string): Promise<boolean> {
 export async function endUpload(
   db: Db,
   { id, fence }: { id: string; fence: number },
-  { digest, location, sizeBytes, left }: FinishedBytes & { digest: Digest },
+  { digest, location, sizeBytes, left }: FinishedBlob,
 ): Promise<{ isUsed: boolean } | undefined> {
   const { rows } = await sql<{ is_used: boolean | null }>`
     select end_upload(${id}, ${fence}, ${digestToBytes(digest)}, ${sizeBytes}, ${location}, ${left})

@@ -1,7 +1,8 @@
 import { inTransaction } from '../../platform/db/transaction.ts';
-import { forgetBlobDeletion, insertBlobDeletion } from '../artifacts/index.ts';
+import type { RepositoryKey } from '../access/index.ts';
+import { forgetBlobDeletion, insertBlobDeletion, putBlob } from '../artifacts/index.ts';
 import * as store from './store.ts';
-import { outOfOrder, type ClaimedUpload, type UploadDeps } from './upload.ts';
+import { outOfOrder, projectGone, type ClaimedUpload, type UploadDeps } from './upload.ts';
 
 /** Longer than a writer that lost its lease can go on before it notices. */
 const LOST_WRITER_SECONDS = 24 * 60 * 60;
@@ -37,6 +38,27 @@ async function forgetUpload(
     const left = { ...deleted, is_leased: deleted.is_leased && fence === undefined };
     await listForRemoval(tx, left);
     return left;
+  });
+}
+
+/**
+ * Makes the bytes of an upload whose repository was deleted meanwhile a blob of the one that is there now, as if the
+ * request had come behind the delete. Undefined: the upload itself is gone.
+ */
+export async function endElsewhere(
+  { db }: UploadDeps,
+  { id, fence }: { id: string; fence: number },
+  blob: store.FinishedBlob,
+  repository: RepositoryKey,
+): Promise<{ isUsed: boolean } | undefined> {
+  return inTransaction(db, async (tx) => {
+    if ((await store.deleteUpload(tx, id, fence)) === undefined) return undefined;
+    for (const location of blob.left) {
+      await insertBlobDeletion(tx, { location, sizeBytes: 0, delaySeconds: 0 });
+    }
+    const ended = await putBlob(tx, repository, blob);
+    if (ended === undefined) throw projectGone();
+    return ended;
   });
 }
 

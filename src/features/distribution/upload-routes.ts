@@ -6,7 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type from 'typebox';
 
 import { Refusal } from '../../lib/errors.ts';
-import { parseDigest, parseDigestAlgorithm, type Digest } from '../../oci/digest.ts';
+import { parseDigest, parseDigestAlgorithm } from '../../oci/digest.ts';
 import { parseContentRange } from '../../oci/http-range.ts';
 import { parseRepositoryName } from '../../oci/reference.ts';
 import type { App, Routes } from '../../platform/http/routes.ts';
@@ -17,7 +17,7 @@ import { tryMount } from './mount-blob.ts';
 import { repositoryOf } from './repository-param.ts';
 import * as store from './store.ts';
 import { discardUpload } from './upload-bytes.ts';
-import { appendChunk, finishUpload, type Chunk } from './upload-session.ts';
+import { appendChunk, finishUpload, type Chunk, type UploadEnd } from './upload-session.ts';
 import { progressHeaders, projectGone, pushOf, type UploadDeps } from './upload.ts';
 import { isWholeBlob, putBlob, putUpload, readWholeBlob } from './whole-blob.ts';
 
@@ -73,7 +73,7 @@ export const uploadRoutes: Routes = (app, platform) => {
       }
       const upload = await claimUpload(deps, request, id, chunk.range?.start);
       await withinQuota(deps.db, pushOf(request, digest), () =>
-        finishUpload(deps, upload, chunk, digest),
+        finishUpload(deps, upload, chunk, { digest }),
       );
       return sendBlobCreated(reply, request, digest);
     },
@@ -139,7 +139,7 @@ async function startUpload(
     return reply.code(202).headers(progressHeaders(upload)).send();
   }
   await withinQuota(deps.db, pushOf(request, digest), () =>
-    uploadAtOnce(deps, upload, chunk, digest),
+    uploadAtOnce(deps, upload, chunk, { digest, repository: request.scope! }),
   );
   return sendBlobCreated(reply, request, digest);
 }
@@ -149,10 +149,10 @@ async function uploadAtOnce(
   deps: UploadDeps,
   upload: store.Upload,
   chunk: Chunk,
-  digest: Digest,
+  end: UploadEnd,
 ): Promise<void> {
   try {
-    await finishUpload(deps, upload, chunk, digest);
+    await finishUpload(deps, upload, chunk, end);
   } catch (cause) {
     await discardUpload(deps, { id: upload.id });
     throw cause;

@@ -5,9 +5,10 @@ import { digestAlgorithm, type Digest } from '../../oci/digest.ts';
 import type { ByteRange } from '../../oci/http-range.ts';
 import type { BlobWriter, Checkpoint, FinishedBytes } from '../../platform/storage/index.ts';
 import { retryConflicts } from '../../platform/db/transaction.ts';
+import type { RepositoryKey } from '../access/index.ts';
 import * as store from './store.ts';
 import { blobTooLarge, receiveBody } from './upload-body.ts';
-import { discardUpload, removeLeftBytes } from './upload-bytes.ts';
+import { discardUpload, endElsewhere, removeLeftBytes } from './upload-bytes.ts';
 import { withLease } from './upload-lease.ts';
 import {
   checkpointOf,
@@ -42,12 +43,18 @@ export async function appendChunk(
   });
 }
 
+export interface UploadEnd {
+  digest: Digest;
+  /** Where the blob goes when the repository of the upload is deleted meanwhile; without it the upload is gone. */
+  repository?: RepositoryKey;
+}
+
 /** Adds the last chunk, if any, and makes the bytes a blob of the repository if they have this digest. */
 export async function finishUpload(
   deps: UploadDeps,
   upload: store.Upload,
   chunk: Chunk,
-  digest: Digest,
+  { digest, repository }: UploadEnd,
 ): Promise<void> {
   const algorithm = digestAlgorithm(digest);
   // Nothing is there yet: hash with what the digest wants, whatever was announced.
@@ -65,7 +72,7 @@ export async function finishUpload(
       await discardUpload(deps, claimed);
       throw new Refusal('DIGEST_INVALID', `the bytes have the digest ${actual}, not ${digest}`);
     }
-    await commitUpload(deps, claimed, { ...written, digest });
+    await commitUpload(deps, claimed, { ...written, digest }, repository);
   });
 }
 
@@ -143,9 +150,12 @@ async function commit(
 async function commitUpload(
   deps: UploadDeps,
   { id, fence }: ClaimedUpload,
-  blob: FinishedBytes & { digest: Digest },
+  blob: store.FinishedBlob,
+  repository: RepositoryKey | undefined,
 ): Promise<void> {
-  const ended = await retryConflicts(() => store.endUpload(deps.db, { id, fence }, blob));
+  const ended =
+    (await retryConflicts(() => store.endUpload(deps.db, { id, fence }, blob))) ??
+    (repository && (await endElsewhere(deps, { id, fence }, blob, repository)));
   if (ended === undefined) throw uploadGone();
   deps.liveHashes.forget(id);
   deps.metrics.uploads.inc({ result: ended.isUsed ? 'stored' : 'deduplicated' });
