@@ -73,13 +73,13 @@ async function openPlatform(values: ConfigValues, address: Address): Promise<Pla
   const config = toConfig(values);
   const storage = await openStorage(config);
   await storage.prepare();
-  const db = open(address, 5, config.overload.waiting_queries);
+  const db = open(address, Math.min(config.database.pool_size, 5), config.overload.waiting_queries);
   const log = createLog({ level: values.log.level });
   return {
     config,
     db,
     lookups: openLookups(address, {
-      poolSize: 2,
+      poolSize: Math.min(config.database.pool_size, 2),
       applicationName: 'test',
       maxWaiting: config.overload.waiting_lookups,
     }),
