@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 
+import { sql } from 'kysely';
+
+import { basic } from '../harness/client.ts';
 import { pushImage } from '../harness/registry.ts';
+import { createRobot, grant } from '../harness/robots.ts';
 import { shareApp } from '../harness/share-app.ts';
 import type { TestApp } from '../harness.ts';
 import { makeCallers, PROJECTS, type Callers, type Project } from './callers.ts';
@@ -82,6 +86,32 @@ test('a private project and one that is not there are refused alike', async () =
       const what = `${caller}: ${question.name}`;
       assert.equal(there!.statusCode, missing!.statusCode, what);
       assert.equal(withoutIds(there!.body), withoutIds(missing!.body), what);
+    }
+  }
+});
+
+/** Reads the Authorization header itself: it is no account's. */
+const OWN_CREDENTIALS = ['GET /metrics', 'HEAD /metrics'];
+
+test('who may not sign in is refused whatever they ask, also where anybody may come in', async () => {
+  const [disabled, expired] = await Promise.all(
+    ['disabled', 'expired'].map((name) =>
+      createRobot(app, {
+        name,
+        permissions: [grant('*', 'project:read'), grant('/', 'user:list')],
+      }),
+    ),
+  );
+  await sql`update robot set is_disabled = (id = ${disabled!.id}), expires_at = now()
+    where id in (${disabled!.id}, ${expired!.id})`.execute(app.platform.db);
+
+  for (const question of questions.filter(({ name }) => !OWN_CREDENTIALS.includes(name))) {
+    for (const { name, secret } of [disabled!, expired!]) {
+      const { headers, ...request } = await makeRequest(app, question, 'private');
+      const authorization = basic(name, secret);
+      const reply = await app.app.inject({ ...request, headers: { ...headers, authorization } });
+
+      assert.equal(reply.statusCode, 401, `${name}: ${question.name}`);
     }
   }
 });

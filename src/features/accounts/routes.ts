@@ -82,7 +82,8 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
     async (request, reply) => {
       await requireMayRegister(request);
       const { password, ...user } = request.body;
-      requireDistinctName(user.username);
+      const { robot_name_prefix } = await findSettings(lookups);
+      requireDistinctName(user.username, robot_name_prefix);
       requireStrongPassword(password);
       const password_hash = await inTurn(waitingClient(request), () => hashPassword(password));
       const id = await inTransaction(db, async (tx) => {

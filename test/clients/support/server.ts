@@ -11,6 +11,10 @@ export interface Account {
   password: string;
 }
 
+export interface Robot extends Account {
+  id: number;
+}
+
 /** A Roadstead server for the tests of one file. */
 export interface Server {
   /** As it stands in an image's name, `127.0.0.1:8080`. */
@@ -22,6 +26,8 @@ export interface Server {
   createProject(options?: { public: boolean }): Promise<string>;
   /** Makes a user with a role in a project. */
   createMember(project: string, role: Role): Promise<Account>;
+  /** Makes a robot of a project that may do this with its repositories. */
+  createRobot(project: string, ...actions: ('pull' | 'push')[]): Promise<Robot>;
   stop(): Promise<void>;
 }
 
@@ -85,8 +91,9 @@ function use(address: string, admin: Account, stop: () => Promise<void>): Server
 
   async function create(path: string, body: object) {
     const reply = await request('POST', `/api/v2.0/${path}`, { body });
-    if (reply.status === 201) return;
-    throw new Error(`POST ${path}: ${reply.status} ${await reply.text()}`);
+    const text = await reply.text();
+    if (reply.status === 201) return text;
+    throw new Error(`POST ${path}: ${reply.status} ${text}`);
   }
 
   return {
@@ -109,6 +116,13 @@ function use(address: string, admin: Account, stop: () => Promise<void>): Server
       const member_user = { username };
       await create(`projects/${project}/members`, { role_id: ROLES[role], member_user });
       return account;
+    },
+    async createRobot(namespace, ...actions) {
+      const access = actions.map((action) => ({ resource: 'repository', action }));
+      const permissions = [{ kind: 'project', namespace, access }];
+      const robot = { name: `ci-${word()}`, level: 'project', duration: 1, permissions };
+      const { id, name, secret } = JSON.parse(await create('robots', robot));
+      return { id, username: name, password: secret };
     },
   };
 }

@@ -89,6 +89,15 @@ test('a user is not kept out by a robot of the same name', async (t) => {
   assert.equal(mixed.statusCode, 401);
 });
 
+test('no user gets a name that could be a robot’s', async (t) => {
+  const app = await start(t);
+  must(await app.admin.put('/api/v2.0/configurations', { robot_name_prefix: 'bot-' }), 200);
+
+  await assert.rejects(app.createUser('bot-ci'), /are those of robots/);
+  await assert.rejects(app.createUser('BOT-ci'), /are those of robots/);
+  await app.createUser('botanist');
+});
+
 test('pages of users are not for robots, and say so', async (t) => {
   const app = await start(t);
   const robot = await createRobot(app, { name: 'ci', permissions: PULL });
