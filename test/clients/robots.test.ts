@@ -100,14 +100,15 @@ test(
     const puller = withoutPrefix(await createRobot(project, 'pull'));
     const { env, path } = await folder();
     const app = `docker://${address}/${project}/app:1`;
-    const push = ({ username, password }: Robot) => [
-      ...['copy', '--insecure-policy', '--all', '--dest-tls-verify=false'],
-      ...[`--dest-creds=${username}:${password}`, `oci:${smallLayout}:list`, app],
-    ];
-    const pull = ({ username, password }: Robot) => [
-      ...['copy', '--insecure-policy', '--all', '--src-tls-verify=false'],
-      ...[`--src-creds=${username}:${password}`, app, `dir:${path}/pulled`],
-    ];
+    const skopeo = ['copy', '--insecure-policy', '--all'];
+    const push = ({ username, password }: Robot) => {
+      const to = ['--dest-tls-verify=false', `--dest-creds=${username}:${password}`];
+      return [...skopeo, ...to, `oci:${smallLayout}:list`, app];
+    };
+    const pull = ({ username, password }: Robot) => {
+      const from = ['--src-tls-verify=false', `--src-creds=${username}:${password}`];
+      return [...skopeo, ...from, app, `dir:${path}/pulled`];
+    };
 
     await run('skopeo', push(pusher), { env });
     await run('skopeo', pull(puller), { env });
