@@ -15,7 +15,6 @@ const BY_TAG = {
     'GET /projects/{project_name_or_id}/scanner/candidates',
   ],
   artifact: [
-    'POST /projects/{project_name}/repositories/{repository_name}/artifacts',
     'GET /projects/{project_name}/repositories/{repository_name}/artifacts/{reference}/additions/vulnerabilities',
   ],
   scan: [

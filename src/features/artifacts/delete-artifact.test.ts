@@ -3,6 +3,7 @@ import { test, type TestContext } from 'node:test';
 
 import { sql } from 'kysely';
 
+import { subjectOf } from '../../../test/harness/copies.ts';
 import { digestToBytes } from '../../oci/digest.ts';
 import {
   descriptorOf,
@@ -60,10 +61,6 @@ async function start(t: TestContext) {
     },
   };
 }
-
-const subjectOf = (bytes: Buffer) => ({
-  subject: descriptorOf(bytes, mediaType.OCI_IMAGE_MANIFEST),
-});
 
 test('with an index goes what it lists, unless that has a tag or another index lists it, and all their signatures', async (t) => {
   const { push, pushIndex, remove, listThere, restoreLast } = await start(t);

@@ -23,6 +23,7 @@ export {
 } from './store/repositories.ts';
 export { additionRoutes } from './addition-routes.ts';
 export { artifactRoutes } from './artifact-routes.ts';
+export { copyRoutes } from './copy-routes.ts';
 export { artifactLabelRoutes } from './label-routes.ts';
 export { iconRoutes } from './icon-routes.ts';
 export { tagRoutes } from './tag-routes.ts';

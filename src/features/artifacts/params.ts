@@ -25,7 +25,7 @@ function decodeName(encoded: string): string {
   }
 }
 
-const NOTHING_MORE: ArtifactOptions = {
+export const NOTHING_MORE: ArtifactOptions = {
   withTags: false,
   withLabels: false,
   withAccessories: false,

@@ -20,6 +20,7 @@ export interface ArtifactRow {
   media_type: string;
   config_media_type: string | null;
   artifact_type: string | null;
+  accessory_type: AccessoryType | null;
   project_id: number;
   repository_id: number;
   repository_name: string;
@@ -87,7 +88,7 @@ const MOST = 250;
 
 /** Of the manifest `m` in the repository `r`, which `d` is joined with: `DESCRIPTION`. */
 export function artifactColumns(options: ArtifactOptions): RawBuilder<unknown> {
-  return sql`m.id, m.type, m.kind, m.media_type, m.config_media_type, m.artifact_type, m.project_id, m.repository_id,
+  return sql`m.id, m.type, m.kind, m.media_type, m.config_media_type, m.artifact_type, m.accessory_type, m.project_id, m.repository_id,
     r.name as repository_name, m.digest, m.content_bytes, m.annotations, m.pushed_at, m.pulled_at, d.attributes, d.icon,
     ${listed(true, REFERENCES)} as references,
     ${listed(options.withTags, TAGS)} as tags,
