@@ -25,6 +25,7 @@ export { additionRoutes } from './addition-routes.ts';
 export { artifactRoutes } from './artifact-routes.ts';
 export { copyRoutes } from './copy-routes.ts';
 export { artifactLabelRoutes } from './label-routes.ts';
+export { openPullCounter } from './count-pulls.ts';
 export { iconRoutes } from './icon-routes.ts';
 export { tagRoutes } from './tag-routes.ts';
 export { repositoryCounting } from './jobs.ts';

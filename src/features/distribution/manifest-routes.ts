@@ -14,6 +14,7 @@ import {
   deleteTag,
   isRepository,
   openArtifactLookups,
+  openPullCounter,
   type FoundManifest,
 } from '../artifacts/index.ts';
 import { pushManifest } from './push-manifest.ts';
@@ -37,6 +38,7 @@ const PushQuery = Type.Object({
 export const manifestRoutes: Routes = (app, platform) => {
   const { db, lookups, config } = platform;
   const { findManifest, findManifestBytes } = openArtifactLookups(lookups);
+  const countPull = openPullCounter(platform);
   const kept = new ByteCache(KEPT_BYTES);
   const shared = new SharedReads<Buffer>();
 
@@ -58,6 +60,7 @@ export const manifestRoutes: Routes = (app, platform) => {
       const bytes = kept.get(digest) ?? (await shared.read(digest, () => readManifest(manifest)));
       if (bytes === undefined) throw await manifestUnknown(request, reference);
       kept.set(digest, bytes);
+      countPull(manifest, reference.tag);
       await recordPull(platform, request, reference, digest);
       return reply.send(bytes);
     },

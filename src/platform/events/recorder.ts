@@ -32,6 +32,7 @@ export class Recorder {
   readonly #numbers = new Map<Kind['policy'], number>();
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> | undefined;
+  readonly #alongside: (() => Promise<void>)[] = [];
 
   constructor(platform: { db: Db; log: Log }) {
     this.#platform = platform;
@@ -47,6 +48,11 @@ export class Recorder {
     await this.#flushing;
     for (const kind of this.#kinds.values()) kind.quietUntil = 0;
     await this.flush();
+  }
+
+  /** Has something else written whenever events are; it must not fail. */
+  alongside(write: () => Promise<void>): void {
+    this.#alongside.push(write);
   }
 
   record(occurrence: Occurrence): void {
@@ -78,8 +84,12 @@ export class Recorder {
   }
 
   flush(): Promise<void> {
-    this.#flushing ??= this.#flush().finally(() => (this.#flushing = undefined));
+    this.#flushing ??= this.#flushAll().finally(() => (this.#flushing = undefined));
     return this.#flushing;
+  }
+
+  async #flushAll(): Promise<void> {
+    await Promise.all([this.#flush(), ...this.#alongside.map((write) => write())]);
   }
 
   async #flush(): Promise<void> {
