@@ -106,7 +106,7 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 const BODIES: [what: string, body: string, headers: Record<string, string>, status: number][] = [
   ['cut off', '{"project_name":', JSON_TYPE, 400],
   ['no JSON', 'project_name=a', JSON_TYPE, 400],
-  ['empty', '', JSON_TYPE, 400],
+  ['empty', '', JSON_TYPE, 422],
   ['a prototype', '{"project_name":"a","__proto__":{"x":1}}', JSON_TYPE, 400],
   ['very deep', `${'['.repeat(100_000)}${']'.repeat(100_000)}`, JSON_TYPE, 422],
   ['very long', `{"project_name":"${'a'.repeat(1_100_000)}"}`, JSON_TYPE, 413],
@@ -123,6 +123,17 @@ test('a body that is not the JSON of an API is refused', async (t) => {
     const reply = await as('admin').post('/api/v2.0/projects', body, headers);
     assert.equal(reply.statusCode, status, `${what} ${reply.body}`);
   }
+});
+
+test('a request without a body may name the type that its body would have', async (t) => {
+  const { as, createProject } = await startApp(t);
+  await createProject('team');
+
+  const read = await as('admin').get('/api/v2.0/projects/team', JSON_TYPE);
+  const deleted = await as('admin').delete('/api/v2.0/projects/team', JSON_TYPE);
+
+  assert.equal(read.statusCode, 200);
+  assert.equal(deleted.statusCode, 200);
 });
 
 test('the request id is the client’s, or a new one when that is odd', async (t) => {

@@ -170,7 +170,21 @@ function makeFastify(platform: Platform, { tls }: AppOptions): App {
   app.server.on('checkExpectation', refuseExpectation);
   app.setValidatorCompiler(compileValidator);
   app.removeContentTypeParser('text/plain');
+  acceptJson(app);
   return app.withTypeProvider<TypeBoxTypeProvider>();
+}
+
+/** Clients name the type with each request, also where there is no body: Terraform's provider with each DELETE. */
+function acceptJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser<string>(
+    'application/json',
+    { parseAs: 'string' },
+    (request, body, done) => {
+      if (body === '') done(null, undefined);
+      else void parse(request, body, done);
+    },
+  );
 }
 
 /** What Fastify sets for servers of HTTP/1.1 only, and what HTTP/2 alone needs. */

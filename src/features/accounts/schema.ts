@@ -21,7 +21,10 @@ export const PasswordChange = HarborBody({
   new_password: Type.String({ minLength: 1, maxLength: 1024 }),
 });
 
-export const SysadminChange = HarborBody({ sysadmin_flag: Type.Boolean() });
+export const SysadminChange = HarborBody({
+  /** Clients written in Go leave a false out. */
+  sysadmin_flag: Type.Boolean({ default: false }),
+});
 
 export const UserParams = Type.Object({ user_id: Id });
 

@@ -230,10 +230,12 @@ test('a robot never makes an administrator, nor sets a password', async () => {
   const path = `/api/v2.0/users/${user_id}`;
 
   const read = await robot.get(path);
+  const left = await robot.put(`${path}/sysadmin`, { sysadmin_flag: false });
   const raised = await robot.put(`${path}/sysadmin`, { sysadmin_flag: true });
   const changed = await robot.put('/api/v2.0/users/1/password', { new_password: 'Passw0rdOther' });
 
   assert.equal(read.json().username, 'eve');
+  assert.equal(left.statusCode, 200);
   assert.equal(raised.statusCode, 412);
   assert.equal(changed.statusCode, 412);
 });
