@@ -42,7 +42,7 @@ curl -u admin -X PUT -H 'content-type: application/json' -d '{"read_only":true}'
   https://registry.example.com/api/v2.0/configurations
 \`\`\`
 
-A change counts on all nodes within a second. Either all of a request is set or, if a value is refused, nothing.
+A change counts on all workers and nodes when it is answered, after a second. Either all of a request is set or, if a value is refused, nothing.
 Secrets are encrypted in the database with \`secret_key\` and never shown. The audit log has who changed what. A
 setting of something that Roadstead does not do yet is stored and shown, and has no effect.
 

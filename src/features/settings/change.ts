@@ -19,13 +19,13 @@ type Change = Pick<Platform, 'db' | 'secretBox'>;
 
 const purposeOf = (name: SettingName) => `setting ${name}`;
 
-/** Sets what is given and leaves the rest. All of it or, refused, nothing. */
+/** Sets what is given and leaves the rest. All of it or, refused, nothing. False: it was so already. */
 export async function changeSettings(
   { db, secretBox }: Change,
   given: Partial<Settings>,
   by: { actor: string; client: string },
-): Promise<void> {
-  await inTransaction(db, async (tx) => {
+): Promise<boolean> {
+  return inTransaction(db, async (tx) => {
     const stored = await store.lockSettings(tx);
     const before = { ...DEFAULTS, ...toValues(stored) };
     const names = (Object.keys(given) as SettingName[]).filter((name) =>
@@ -33,7 +33,7 @@ export async function changeSettings(
         ? openSecret(secretBox, name, stored) !== given[name]
         : before[name] !== given[name],
     );
-    if (names.length === 0) return;
+    if (names.length === 0) return false;
     const { true: secrets = [], false: shown = [] } = Object.groupBy(names, (name) =>
       isSecret(name) ? 'true' : 'false',
     );
@@ -50,6 +50,7 @@ export async function changeSettings(
       after: { ...change, ...Object.fromEntries(secrets.map((name) => [name, '***'])) },
       ...by,
     });
+    return true;
   });
 }
 

@@ -1,3 +1,5 @@
+import { setTimeout } from 'node:timers/promises';
+
 import { remember } from '../../lib/remember.ts';
 import type { Config } from '../../platform/config/index.ts';
 import type { Lookups } from '../../platform/db/lookups.ts';
@@ -21,8 +23,11 @@ export function findSettings(lookups: Lookups): Promise<Settings> {
   return find(true);
 }
 
-/** What this process has just changed counts in it at once. */
-export const forgetSettings = (lookups: Lookups): boolean => readers.delete(lookups);
+/** Resolves when what was just changed counts in every process of every node: nobody remembers what was before. */
+export async function waitUntilRead(lookups: Lookups): Promise<void> {
+  readers.delete(lookups);
+  await setTimeout(FRESH.ms + 50); // a timer may be early, and clocks are not read at the same moment
+}
 
 /** Whether the audit log is to hold events of this type, which change nothing: `pull_artifact`, `login_user`. */
 export async function isLogged(lookups: Lookups, type: string): Promise<boolean> {

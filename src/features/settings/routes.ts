@@ -5,7 +5,7 @@ import type { Routes } from '../../platform/http/routes.ts';
 import { actorOf } from '../access/index.ts';
 import { changeSettings } from './change.ts';
 import { DEFINITIONS, isSecret, type SettingName, type Settings } from './definitions.ts';
-import { forgetSettings, readSettings } from './read.ts';
+import { readSettings, waitUntilRead } from './read.ts';
 import { requireSound } from './rules.ts';
 import * as schema from './schema.ts';
 import { hasUsers } from './store.ts';
@@ -49,8 +49,8 @@ export const settingRoutes: Routes = (app, platform) => {
       }
       requireSound(request.body);
       await requireForwarding(request.body);
-      await changeSettings(platform, request.body, actorOf(request));
-      forgetSettings(lookups);
+      const isChanged = await changeSettings(platform, request.body, actorOf(request));
+      if (isChanged) await waitUntilRead(lookups);
       return reply.send(undefined);
     },
   );
