@@ -155,6 +155,7 @@ test('lists have one scope, and are filtered, sorted and cut into pages', async 
   await make(admin, { name: 'global', scope: 'g' });
   const rows: [query: string, names: string[]][] = [
     ['scope=g', ['global']],
+    ['scope=g&project_id=0', ['global']],
     ['scope=g&project_id=1', ['global']],
     [`scope=p&project_id=${other}`, ['elsewhere']],
     [`scope=p&project_id=${team}`, ['Alpha', 'beta', 'gamma']],

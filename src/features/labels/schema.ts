@@ -5,11 +5,14 @@ import { ListQuery } from '../../platform/http/paging.ts';
 
 export const LabelParams = Type.Object({ label_id: Id });
 
+/** 0 is none: clients written in Go send it. */
+const ProjectId = Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }));
+
 export const LabelList = Type.Object({
   ...ListQuery.properties,
   name: Type.Optional(Type.String({ maxLength: 128, description: 'Part of the name.' })),
   scope: Type.Optional(Type.String({ description: 'g: of the registry; p: of a project.' })),
-  project_id: Type.Optional(Id),
+  project_id: ProjectId,
 });
 
 const Changeable = {
@@ -32,7 +35,7 @@ export const LabelCreation = HarborBody({
   ...Ignored,
   ...Changeable,
   scope: Type.Enum(['g', 'p']),
-  project_id: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+  project_id: ProjectId,
 });
 
 export const LabelChange = HarborBody({

@@ -15,6 +15,8 @@ const ROWS: [query: string, entries: number, link: string][] = [
   ['', 5, ''],
   ['?page=1&page_size=5', 5, ''],
   ['?page_size=2', 2, next('page_size=2&page=2')],
+  ['?page=0&page_size=2', 2, next('page=2&page_size=2')],
+  ['?page=0&page_size=0', 5, ''],
   ['?page=2&page_size=2', 2, `${previous('page=1&page_size=2')} , ${next('page=3&page_size=2')}`],
   ['?page=3&page_size=2', 1, previous('page=2&page_size=2')],
   ['?page=4&page_size=2', 0, previous('page=3&page_size=2')],

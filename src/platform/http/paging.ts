@@ -9,7 +9,8 @@ const MOST_ENTRIES = 10 * LARGEST_PAGE;
 
 /** The query members of every list of Harbor's API. */
 export const PageQuery = Type.Object({
-  page: Type.Integer({ minimum: 1, maximum: 1_000_000_000, default: 1 }),
+  /** 0 is the first, as 1: clients written in Go send it when nobody named a page. */
+  page: Type.Integer({ minimum: 0, maximum: 1_000_000_000, default: 1 }),
   /** 0 is everything, whatever the page. */
   page_size: Type.Integer({ minimum: 0, maximum: LARGEST_PAGE, default: 10 }),
 });
@@ -41,7 +42,7 @@ export function toListOptions(query: Static<typeof ListQuery>): ListOptions {
 
 export function toLimits({ page, page_size }: Page): { limit: number; offset: number } {
   if (page_size === 0) return { limit: MOST_ENTRIES, offset: 0 };
-  return { limit: page_size, offset: (page - 1) * page_size };
+  return { limit: page_size, offset: (Math.max(page, 1) - 1) * page_size };
 }
 
 /** Sets `X-Total-Count` and `Link` as Harbor does: relative, `prev` first, each only where there is a page,
@@ -68,7 +69,11 @@ export function setNextHeaders(
   void reply.header('x-total-count', total).header('link', link);
 }
 
-function listNeighbours({ page, page_size }: Page, total: number): [rel: string, page: Page][] {
+function listNeighbours(
+  { page: asked, page_size }: Page,
+  total: number,
+): [rel: string, page: Page][] {
+  const page = Math.max(asked, 1);
   if (page_size === 0) {
     const rest = { page: MOST_ENTRIES / LARGEST_PAGE + 1, page_size: LARGEST_PAGE };
     return total > MOST_ENTRIES ? [['next', rest]] : [];
