@@ -3,6 +3,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import type { Config } from '../../config/index.ts';
 import { Bucket } from './bucket.ts';
 import { explainAway } from './explain-away.ts';
+import { retryEach } from './retry-each.ts';
 
 /** With growing waits between them: some seconds altogether. What then still fails is an error. */
 const ATTEMPTS = 5;
@@ -27,7 +28,7 @@ export function openBucket(config: Config['s3'], endpoint: string | undefined): 
             secretAccessKey: secret_access_key.reveal(),
           },
         }),
-    maxAttempts: ATTEMPTS,
+    retryStrategy: retryEach(ATTEMPTS),
     requestHandler: {
       connectionTimeout: CONNECT_TIMEOUT_MS,
       socketTimeout: IDLE_TIMEOUT_MS,

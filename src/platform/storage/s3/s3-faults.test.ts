@@ -93,6 +93,20 @@ test('a store that stays throttled fails in the end, after few attempts', needsS
   assert.equal(line.seen.length, 5);
 });
 
+test('requests that failed after all attempts take none from the next one', needsS3, async (t) => {
+  const { storage, line } = await begin(t);
+  const whole = () => storage.writeWhole(storage.newLocation(), Buffer.from('a layer'));
+  const broken = { on: /^PUT /, answer: { status: 500, code: 'InternalError' } };
+  line.faults.push({ ...broken, times: Infinity });
+
+  const failed = await Promise.allSettled(Array.from({ length: 20 }, whole));
+  line.faults[0]!.times = 4;
+  await whole();
+
+  assert.ok(failed.every(({ status }) => status === 'rejected'));
+  assert.equal(line.faults[0]!.times, 0);
+});
+
 test('a chunk that failed is sent again by the next writer', needsS3, async (t) => {
   const { storage, line } = await begin(t);
   const bytes = randomBytes(30_000_000);
