@@ -1,4 +1,5 @@
 import { repositoryCounting } from '../features/artifacts/index.ts';
+import { auditForwarding } from '../features/audit/index.ts';
 import { garbageCollection } from '../features/garbage-collection/index.ts';
 import { quotaWarnings } from '../features/quotas/index.ts';
 import { watchDisks } from '../features/system/index.ts';
@@ -10,6 +11,7 @@ import type { PeriodicJob } from '../platform/jobs/periodic.ts';
 export const periodicJobs: readonly PeriodicJob[] = [
   dispatching,
   eventRetention,
+  auditForwarding,
   repositoryCounting,
   garbageCollection,
   trashPurge,

@@ -63,7 +63,7 @@ export interface AuditFilter {
 function toWhere({ scope, conditions, isLegacy = false }: AuditFilter): RawBuilder<boolean> {
   const inScope = scope === 'all' ? sql`true` : sql`project_id = any (${scope}::bigint[])`;
   const legacy = isLegacy ? LEGACY : sql`true`;
-  return sql`(${inScope} and ${legacy} and ${meets(FIELDS, conditions)})`;
+  return sql`(audit = 'listed' and ${inScope} and ${legacy} and ${meets(FIELDS, conditions)})`;
 }
 
 const isWholeFeed = ({ scope, conditions, isLegacy = false }: AuditFilter): boolean =>
@@ -78,7 +78,10 @@ export async function listAuditRows(
   filter: AuditFilter,
   { sort, limit, offset }: Pick<ListOptions, 'sort' | 'limit' | 'offset'>,
 ): Promise<AuditRow[]> {
-  if (isWholeFeed(filter) && sort.length === 0) return listFeed(db, { limit, offset });
+  if (isWholeFeed(filter) && sort.length === 0) {
+    const rows = await listFeed(db, { limit, offset });
+    if (rows.length > 0) return rows;
+  }
   // In the direction of the first key, so that an index has the rows in this order.
   const isDescending = sort[0]?.isDescending ?? true;
   const last = isDescending ? sql`occurred_at desc, seq desc` : sql`occurred_at, seq`;
@@ -99,13 +102,16 @@ export async function listAuditRows(
   }
 }
 
-/** As quick on the last page as on the first, since the feed has no gap. */
+/** Whether the log is the feed, which has no gap. */
+const IS_FEED = sql<boolean>`not exists (select from event where audit <> 'listed')`;
+
+/** As quick on the last page as on the first. Nothing when some of the feed is not listed. */
 async function listFeed(
   db: Db,
   { limit, offset }: Pick<ListOptions, 'limit' | 'offset'>,
 ): Promise<AuditRow[]> {
   const { rows } = await sql<AuditRow>`
-    select ${COLUMNS} from event where seq <= (select max(seq) from event) - ${offset}::bigint
+    select ${COLUMNS} from event where seq <= (select max(seq) from event) - ${offset}::bigint and ${IS_FEED}
     order by seq desc limit ${limit}`.execute(db);
   return rows;
 }
@@ -116,7 +122,8 @@ const COUNT_TIMEOUT_MS = 1000;
 
 /** How many entries there are: exactly while they are few or the whole feed is asked for, else as PostgreSQL estimates. */
 export async function countAuditRows(db: Db, filter: AuditFilter): Promise<number> {
-  if (isWholeFeed(filter)) return countFeed(db);
+  const all = isWholeFeed(filter) ? await countFeed(db) : undefined;
+  if (all !== undefined) return all;
   const where = toWhere(filter);
   const counted = await countExactly(db, where);
   if (counted !== undefined && counted <= MOST_COUNTED) return counted;
@@ -125,11 +132,13 @@ export async function countAuditRows(db: Db, filter: AuditFilter): Promise<numbe
   return Math.max(rows[0]!['QUERY PLAN'][0].Plan['Plan Rows'], counted ?? 0);
 }
 
-/** The feed has no gap. */
-async function countFeed(db: Db): Promise<number> {
-  const { rows } = await sql<{ total: number }>`
-    select coalesce(max(seq) - min(seq) + 1, 0) as total from event`.execute(db);
-  return rows[0]!.total;
+/** Undefined when some of the feed is not listed. */
+async function countFeed(db: Db): Promise<number | undefined> {
+  const { rows } = await sql<{ total: number | null }>`
+    select case when ${IS_FEED} then coalesce(max(seq) - min(seq) + 1, 0) end as total from event`.execute(
+    db,
+  );
+  return rows[0]!.total ?? undefined;
 }
 
 /** One more than `MOST_COUNTED` when there are more; undefined when counting takes too long. */
@@ -169,4 +178,45 @@ export async function* eachAuditBatch(db: Db, filter: AuditFilter): AsyncGenerat
     // Not the time as JavaScript has it, which is without microseconds.
     behind = sql`(occurred_at, seq) < ((select occurred_at from event where seq = ${seq}), ${seq})`;
   }
+}
+
+export interface Cursor {
+  /** Empty: entries are forwarded nowhere. */
+  endpoint: string;
+  last_seq: number;
+  newest: number;
+}
+
+const CURSOR = sql`select endpoint, last_seq, coalesce((select max(seq) from event), 0)::bigint as newest from audit_forwarding`;
+
+/** How far entries were forwarded. */
+export async function findCursor(db: Db): Promise<Cursor> {
+  const { rows } = await sql<Cursor>`${CURSOR}`.execute(db);
+  return rows[0]!;
+}
+
+/** The same, locked; undefined when somebody else is at it. */
+export async function lockCursor(tx: Db): Promise<Cursor | undefined> {
+  const { rows } = await sql<Cursor>`${CURSOR} for update skip locked`.execute(tx);
+  return rows[0];
+}
+
+export async function moveCursor(
+  tx: Db,
+  { endpoint, last_seq }: Pick<Cursor, 'endpoint' | 'last_seq'>,
+): Promise<void> {
+  await sql`update audit_forwarding set endpoint = ${endpoint}, last_seq = ${last_seq}`.execute(tx);
+}
+
+/** The next of the feed, with whether it is to be forwarded. */
+export async function listBehind(
+  db: Db,
+  seq: number,
+  limit: number,
+): Promise<(AuditRow & { is_wanted: boolean })[]> {
+  const { rows } = await sql<AuditRow & { is_wanted: boolean }>`
+    select ${COLUMNS}, audit <> 'off' as is_wanted from event where seq > ${seq} order by seq limit ${limit}`.execute(
+    db,
+  );
+  return rows;
 }

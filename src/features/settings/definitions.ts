@@ -88,7 +88,8 @@ export const GROUPS = {
       default: '',
       maxLength: MAX_LENGTH,
       pattern: '^ *([a-z_]+( *, *[a-z_]+)*)? *$',
-      description: 'Event types that are not logged, such as `create_user,login_user`.',
+      description:
+        'Event types that are not in the [audit log](audit.md), such as `create_user,login_user`.',
     }),
     pull_audit_log_disable: flag(false, 'Do not log pulls.'),
     audit_log_forward_endpoint: Type.String({
@@ -100,7 +101,7 @@ export const GROUPS = {
     }),
     skip_audit_log_database: flag(
       false,
-      'Only forward entries, do not keep them. It needs `audit_log_forward_endpoint`.',
+      'Entries are only forwarded, and in no list. It needs `audit_log_forward_endpoint`.',
     ),
   }),
   ldap: group('LDAP and Active Directory. Stored; nothing reads it yet.', {

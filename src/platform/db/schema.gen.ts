@@ -25,6 +25,12 @@ export interface ArtifactLabel {
   manifest_id: number;
 }
 
+export interface AuditForwarding {
+  endpoint: Generated<string>;
+  is_only: Generated<boolean>;
+  last_seq: Generated<number>;
+}
+
 export interface Blob {
   created_at: Generated<Date>;
   damaged_at: Date | null;
@@ -79,6 +85,7 @@ export interface Event {
   actor: string;
   address: Generated<string>;
   after: unknown | null;
+  audit: Generated<string>;
   before: unknown | null;
   client: string;
   occurred_at: Date;
@@ -503,6 +510,7 @@ export interface UserGroupMember {
 
 export interface DB {
   artifact_label: ArtifactLabel;
+  audit_forwarding: AuditForwarding;
   blob: Blob;
   blob_candidate: BlobCandidate;
   blob_deletion: BlobDeletion;

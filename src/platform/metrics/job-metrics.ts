@@ -4,6 +4,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 export interface JobMetrics {
   eventLag: Gauge;
   eventOldest: Gauge;
+  auditUnforwarded: Gauge;
   trashItems: Gauge;
   trashBytes: Gauge;
   trashOldest: Gauge;
@@ -17,52 +18,49 @@ export interface JobMetrics {
 }
 
 export function createJobMetrics(registers: Registry[]): JobMetrics {
+  const gauge = (name: string, help: string) => new Gauge({ name, help, registers });
   return {
-    eventLag: new Gauge({
-      name: 'roadstead_event_lag_seconds',
-      help: 'How long the oldest event has waited for its place in the feed. The same on every node.',
-      registers,
-    }),
-    eventOldest: new Gauge({
-      name: 'roadstead_event_oldest_seconds',
-      help: 'How old the oldest event is that is still kept. The same on every node.',
-      registers,
-    }),
-    trashItems: new Gauge({
-      name: 'roadstead_trash_items',
-      help: 'Deletions in the trash that can be restored. The same on every node.',
-      registers,
-    }),
-    trashBytes: new Gauge({
-      name: 'roadstead_trash_bytes',
-      help: 'Bytes of blobs that only manifests in the trash refer to. The same on every node.',
-      registers,
-    }),
-    trashOldest: new Gauge({
-      name: 'roadstead_trash_oldest_seconds',
-      help: 'For how long the oldest deletion has been in the trash. The same on every node.',
-      registers,
-    }),
+    eventLag: gauge(
+      'roadstead_event_lag_seconds',
+      'How long the oldest event has waited for its place in the feed. The same on every node.',
+    ),
+    eventOldest: gauge(
+      'roadstead_event_oldest_seconds',
+      'How old the oldest event is that is still kept. The same on every node.',
+    ),
+    auditUnforwarded: gauge(
+      'roadstead_audit_unforwarded_events',
+      'Entries of the audit log that wait for the syslog server. The same on every node.',
+    ),
+    trashItems: gauge(
+      'roadstead_trash_items',
+      'Deletions in the trash that can be restored. The same on every node.',
+    ),
+    trashBytes: gauge(
+      'roadstead_trash_bytes',
+      'Bytes of blobs that only manifests in the trash refer to. The same on every node.',
+    ),
+    trashOldest: gauge(
+      'roadstead_trash_oldest_seconds',
+      'For how long the oldest deletion has been in the trash. The same on every node.',
+    ),
     gcFreed: new Counter({
       name: 'roadstead_gc_freed_bytes_total',
       help: 'Bytes that were removed from the store.',
       registers,
     }),
-    gcReclaimable: new Gauge({
-      name: 'roadstead_gc_reclaimable_bytes',
-      help: 'Bytes of blobs that nothing refers to and that can be collected now. The same on every node.',
-      registers,
-    }),
-    gcWaiting: new Gauge({
-      name: 'roadstead_gc_waiting_bytes',
-      help: 'Bytes that were collected and wait for their removal from the store. The same on every node.',
-      registers,
-    }),
-    gcOldest: new Gauge({
-      name: 'roadstead_gc_oldest_candidate_seconds',
-      help: 'For how long the oldest candidate has been due. Far above the interval: the collector does not keep up.',
-      registers,
-    }),
+    gcReclaimable: gauge(
+      'roadstead_gc_reclaimable_bytes',
+      'Bytes of blobs that nothing refers to and that can be collected now. The same on every node.',
+    ),
+    gcWaiting: gauge(
+      'roadstead_gc_waiting_bytes',
+      'Bytes that were collected and wait for their removal from the store. The same on every node.',
+    ),
+    gcOldest: gauge(
+      'roadstead_gc_oldest_candidate_seconds',
+      'For how long the oldest candidate has been due. Far above the interval: the collector does not keep up.',
+    ),
     gcHeldSince: new Gauge({
       name: 'roadstead_gc_held_since_timestamp_seconds',
       help: 'Since when a hold keeps garbage collection from removing anything. Not there: nothing is held.',
