@@ -136,6 +136,43 @@ test('a request without a body may name the type that its body would have', asyn
   assert.equal(deleted.statusCode, 200);
 });
 
+test('in Harbor’s API a slash at the end of a path means nothing', async (t) => {
+  const { as } = await startApp(t);
+  const admin = as('admin');
+
+  const list = await admin.get('/api/v2.0/quotas/?page=1&page_size=1');
+  const made = await admin.post('/api/v2.0/projects/', { project_name: 'team' });
+
+  assert.equal(list.json().length, 1);
+  assert.equal(made.headers.location, '/api/v2.0/projects/2');
+  assert.equal((await admin.get('/api/v2.0/projects/2/')).json().name, 'team');
+  assert.equal((await admin.get('/api/v2.0/projects/team/metadatas/')).statusCode, 200);
+  assert.equal((await admin.get('/api/v2.0/')).statusCode, 404);
+});
+
+// Where null has a meaning of its own, as in metadata, it stays: see the rooms.
+const NULLS: [path: string, body: object, status: number][] = [
+  ['projects', { project_name: 'a', metadata: null, storage_limit: null, public: null }, 201],
+  ['projects', { project_name: null }, 422],
+  ['labels', { name: 'a', scope: 'g', description: null, project_id: null, color: null }, 201],
+  ['labels', { name: 'b', scope: null }, 400],
+  ['usergroups', { group_name: 'a', group_type: 3, ldap_group_dn: null, id: null }, 201],
+  [
+    'projects/a/members',
+    { role_id: 1, member_user: null, member_group: { id: 1, group_name: null } },
+    201,
+  ],
+];
+
+test('a member of a body that is null is one that is left out', async (t) => {
+  const { as } = await startApp(t);
+
+  for (const [path, body, status] of NULLS) {
+    const reply = await as('admin').post(`/api/v2.0/${path}`, body);
+    assert.equal(reply.statusCode, status, `${path} ${reply.body}`);
+  }
+});
+
 test('the request id is the client’s, or a new one when that is odd', async (t) => {
   const { as } = await startApp(t);
   const idFor = async (given?: string) => {

@@ -31,7 +31,7 @@ export function compileValidator({
   const isText = httpPart !== 'body';
 
   return (input: unknown): Validation => {
-    const filled = Value.Default(type, input);
+    const filled = Value.Default(type, isText ? input : leaveNullsOut(type, input));
     const value = isText ? convertTexts(type, filled) : Value.Clean(type, filled);
     if (check.Check(value)) return { value };
     const [first] = check.Errors(value);
@@ -40,6 +40,35 @@ export function compileValidator({
     return { error: new ValidationError(message, isText || first?.keyword === 'type') };
   };
 }
+
+interface BodySchema {
+  type?: string;
+  anyOf?: BodySchema[];
+  default?: unknown;
+  properties?: Record<string, BodySchema>;
+  required?: string[];
+  items?: BodySchema;
+}
+
+/** A null, for clients in Go and Python, is a member that is left out; unless the schema gives it a meaning. */
+function leaveNullsOut(schema: BodySchema, input: unknown): unknown {
+  const { properties, required = [], items } = schema;
+  if (Array.isArray(input)) {
+    return items === undefined ? input : input.map((item) => leaveNullsOut(items, item));
+  }
+  if (properties === undefined || typeof input !== 'object' || input === null) return input;
+  const members = Object.entries(input).flatMap(([name, value]): [string, unknown][] => {
+    const member = Object.hasOwn(properties, name) ? properties[name] : undefined;
+    if (member === undefined) return [[name, value]];
+    const isNeeded = required.includes(name) && member.default === undefined;
+    if (value === null && !isNeeded && !takesNull(member)) return [];
+    return [[name, leaveNullsOut(member, value)]];
+  });
+  return Object.fromEntries(members);
+}
+
+const takesNull = ({ type, anyOf = [] }: BodySchema): boolean =>
+  type === 'null' || anyOf.some(takesNull);
 
 /** Only what is written as a number or a boolean becomes one; TypeBox would take `0x10` and `1.9` for integers. */
 function convertTexts(type: TSchema, input: unknown): unknown {

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 
 import { notFound } from '../../lib/errors.ts';
-import { dropNulls, NoBody } from '../../platform/http/harbor-body.ts';
+import { NoBody } from '../../platform/http/harbor-body.ts';
 import { locationOf } from '../../platform/http/location.ts';
 import { setPageHeaders, toLimits } from '../../platform/http/paging.ts';
 import type { Db } from '../../platform/db/connect.ts';
@@ -48,7 +48,6 @@ export const memberRoutes: Routes = (app, { db }) => {
         response: { 201: NoBody },
       },
       config: { access: 'member:create', project: 'project_name_or_id' },
-      preValidation: dropNulls,
     },
     async (request, reply) => {
       const { key, subject } = await getEntity(db, request.body);

@@ -23,7 +23,7 @@ const project = 'project_name_or_id';
 /** Harbor's `/projects/{p}/metadatas`: the metadata of a project, key by key. */
 export const metadataRoutes: Routes = (app, { db }) => {
   app.get(
-    '/projects/:project_name_or_id/metadatas/',
+    '/projects/:project_name_or_id/metadatas',
     {
       schema: {
         operationId: 'listProjectMetadatas',
@@ -37,7 +37,7 @@ export const metadataRoutes: Routes = (app, { db }) => {
   );
 
   app.post(
-    '/projects/:project_name_or_id/metadatas/',
+    '/projects/:project_name_or_id/metadatas',
     {
       schema: {
         operationId: 'addProjectMetadatas',

@@ -77,7 +77,7 @@ test('metadata that is none is refused', async (t) => {
       `${method} ${key} ${JSON.stringify(body)} ${reply.body}`,
     );
   }
-  assert.deepEqual((await as('admin').get(`${TEAM}/metadatas/`)).json(), { public: 'false' });
+  assert.deepEqual((await as('admin').get(`${TEAM}/metadatas`)).json(), { public: 'false' });
 });
 
 test('two who change different metadata at once both succeed', async (t) => {

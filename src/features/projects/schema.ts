@@ -1,4 +1,4 @@
-import Type, { type Static, type TSchema } from 'typebox';
+import Type, { type Static } from 'typebox';
 import Value from 'typebox/value';
 
 import { HarborBody, Id, Reply } from '../../platform/http/harbor-body.ts';
@@ -14,12 +14,9 @@ const ProjectName = Type.String({
 
 export const isProjectName = (text: string): boolean => Value.Check(ProjectName, text);
 
-/** Null is as if it was left out. */
-const Maybe = <T extends TSchema>(type: T) => Type.Optional(Type.Union([type, Type.Null()]));
-
 const ProjectSettings = {
-  metadata: Maybe(Metadata),
-  cve_allowlist: Maybe(AllowlistBody),
+  metadata: Type.Optional(Metadata),
+  cve_allowlist: Type.Optional(AllowlistBody),
 };
 
 export const CreationHeaders = Type.Object({
@@ -27,24 +24,24 @@ export const CreationHeaders = Type.Object({
 });
 export const ProjectCreation = HarborBody({
   project_name: ProjectName,
-  public: Maybe(Type.Boolean({ description: 'Where metadata.public says nothing.' })),
-  storage_limit: Maybe(
+  public: Type.Optional(Type.Boolean({ description: 'Where metadata.public says nothing.' })),
+  storage_limit: Type.Optional(
     Type.Integer({
       description:
         'Quota in bytes; -1 is none, 0 the default. Who may not create projects for others gets the default.',
     }),
   ),
-  registry_id: Maybe(Type.Integer()),
+  registry_id: Type.Optional(Type.Integer()),
   ...ProjectSettings,
 });
 
 /** Of what Harbor takes here, these can be changed; the others are passed over. */
 export const ProjectChange = HarborBody({
   ...ProjectSettings,
-  project_name: Maybe(Type.String()),
-  public: Maybe(Type.Boolean()),
-  storage_limit: Maybe(Type.Integer()),
-  registry_id: Maybe(Type.Integer()),
+  project_name: Type.Optional(Type.String()),
+  public: Type.Optional(Type.Boolean()),
+  storage_limit: Type.Optional(Type.Integer()),
+  registry_id: Type.Optional(Type.Integer()),
 });
 
 export const ProjectParams = Type.Object({ project_name_or_id: Type.String({ minLength: 1 }) });

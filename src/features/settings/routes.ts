@@ -1,5 +1,5 @@
 import { Refusal } from '../../lib/errors.ts';
-import { dropNulls, NoBody } from '../../platform/http/harbor-body.ts';
+import { NoBody } from '../../platform/http/harbor-body.ts';
 import { isReachable } from '../../platform/http/reach.ts';
 import type { Routes } from '../../platform/http/routes.ts';
 import { actorOf } from '../access/index.ts';
@@ -38,7 +38,6 @@ export const settingRoutes: Routes = (app, platform) => {
         response: { 200: NoBody },
       },
       config: { access: 'configuration:update', whileReadOnly: true },
-      preValidation: dropNulls,
     },
     async (request, reply) => {
       if (isFixed) {

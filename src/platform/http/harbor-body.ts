@@ -1,16 +1,8 @@
-import type { FastifyRequest } from 'fastify';
 import Type, { type TProperties } from 'typebox';
 
 /** A request body of Harbor's API: members it does not know are dropped, since its clients send such. */
 export const HarborBody = <T extends TProperties>(properties: T) =>
   Type.Object(properties, { additionalProperties: false });
-
-/** For `preValidation`, where Harbor's clients send null for what they leave out. */
-export async function dropNulls(request: Pick<FastifyRequest, 'body'>): Promise<void> {
-  const { body } = request;
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return;
-  request.body = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
-}
 
 /** A reply body of Harbor's API, where empty members are left out. */
 export const Reply = <T extends TProperties>(properties: T) =>
