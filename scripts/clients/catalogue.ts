@@ -21,6 +21,12 @@ const debian = (name: string, package_: string, needsRoot = false): Client => ({
   needsRoot,
 });
 
+const python = (name: string, version: string): Client => ({
+  name,
+  set: 'quick',
+  source: { kind: 'python', package: name, version },
+});
+
 const go = (name: string, set: Client['set'], module: string, version: string): Client => ({
   name,
   set,
@@ -40,7 +46,8 @@ export const clients: readonly Client[] = [
   { ...debian('docker-compose', 'docker-compose', true), set: 'full' },
   go('crane', 'quick', 'github.com/google/go-containerregistry/cmd/crane', 'v0.22.1'),
   go('regctl', 'quick', 'github.com/regclient/regclient/cmd/regctl', 'v0.11.7'),
-  { name: 'oras', set: 'quick', source: { kind: 'python', package: 'oras', version: '0.2.43' } },
+  python('oras', '0.2.43'),
+  python('harborapi', '0.26.2'),
   go('versitygw', 'quick', 'github.com/versity/versitygw/cmd/versitygw', 'v1.8.0'),
   go('helm3', 'full', 'helm.sh/helm/v3/cmd/helm', 'v3.22.0'),
   go('helm4', 'full', 'helm.sh/helm/v4/cmd/helm', 'v4.3.1'),
