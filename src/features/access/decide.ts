@@ -7,6 +7,7 @@ import { PERMISSIONS, ROLE_IDS, roleAllows, type Role } from './roles.ts';
 import {
   findStanding,
   listOtherProjectIds,
+  listOwnRoles,
   listProjectIdsByRole,
   listRobotRights,
   type ProjectStanding,
@@ -112,6 +113,19 @@ export async function listOwnProjectIds(db: Db, caller: Caller): Promise<number[
   const rights = await listRobotRights(db, caller.robot.id);
   if (rights.some(({ scope }) => scope === 'all-projects')) return 'all';
   return rights.flatMap(({ projectId }) => projectId ?? []);
+}
+
+/** The same, with the caller's roles by the ids of projects. */
+export async function findOwnProjects(
+  db: Db,
+  caller: Caller,
+): Promise<{ visibleIn: number[] | 'all'; roles: Map<number, Role[]> }> {
+  const { user } = caller;
+  const roles: Map<number, Role[]> =
+    user === undefined ? new Map() : await listOwnRoles(db, user.id);
+  // Every role reads its project.
+  const isMember = user !== undefined && !user.isSysadmin;
+  return { roles, visibleIn: isMember ? [...roles.keys()] : await listOwnProjectIds(db, caller) };
 }
 
 /** No project has this id: it stands for all that no right names. */

@@ -12,6 +12,7 @@ export {
 } from './caller.ts';
 export {
   describeAccess,
+  findOwnProjects,
   findRepositoryScope,
   hasPermission,
   hasSystemPermission,
@@ -34,8 +35,8 @@ export {
   findStanding,
   insertMember,
   listMembers,
-  listOwnRoles,
   listRobotRights,
+  removeMemberships,
   updateMemberRole,
   type Member,
 } from './store.ts';

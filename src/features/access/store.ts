@@ -249,3 +249,24 @@ export async function deleteMember(db: Db, projectId: number, id: number): Promi
     .executeTakeFirst();
   return numDeletedRows > 0n;
 }
+
+/** Takes all roles in projects from a user or a group that is being deleted, and writes that down. */
+export async function removeMemberships(
+  tx: Db,
+  who: { user_id: number; user: string } | { group_id: number; user_group: string },
+  { actor, client }: { actor: string; client: string },
+): Promise<void> {
+  const [isTheirs, subject] =
+    'user_id' in who
+      ? [sql`user_id = ${who.user_id}`, { user: who.user }]
+      : [sql`group_id = ${who.group_id}`, { user_group: who.user_group }];
+  await sql`
+    with gone as (
+      delete from member where ${isTheirs} returning project_id, role_id
+    )
+    select emit_event(
+      'project.member_removed', p.id, jsonb_build_object('project', p.name) || ${JSON.stringify(subject)}::jsonb,
+      jsonb_build_object('role_id', gone.role_id), null, ${actor}, ${client}
+    )
+    from gone join project p on p.id = gone.project_id order by p.id`.execute(tx);
+}

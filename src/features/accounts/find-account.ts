@@ -2,11 +2,13 @@ import type { Platform } from '../../platform/index.ts';
 import type { Caller, SignedInUser } from '../access/index.ts';
 import { findSettings } from '../settings/index.ts';
 import { admitRobot, findRobotCredential } from './robots/credentials.ts';
-import { parseRobotName, type RobotName } from './robots/name.ts';
+import { parseRobotName, robotName, type RobotName } from './robots/name.ts';
 import * as store from './store.ts';
 
 /** Whoever signs in with a name. */
 export interface Account {
+  /** As it is called, whatever it was named by. */
+  name: string;
   /** Of the passwords or secrets it signs in with. */
   hashes: string[];
   /** The caller who has come with what has this hash; refuses an account that may not sign in. */
@@ -16,8 +18,8 @@ export interface Account {
 type AccountPlatform = Pick<Platform, 'db' | 'lookups' | 'log'>;
 
 /**
- * The user or robot of this name. A robot may leave its prefix out where no user has the name; where one has it
- * with the prefix, it is the robot's.
+ * The user or robot of this name, or the user with this email. A robot may leave its prefix out where no user has the
+ * name; where one has it with the prefix, it is the robot's.
  */
 export async function findAccount(
   platform: AccountPlatform,
@@ -27,19 +29,24 @@ export async function findAccount(
   const { robot_name_prefix: prefix } = await findSettings(platform.lookups);
   const robot = parseRobotName(username, prefix);
   if (robot?.hasPrefix === true) {
-    return (await findRobot(platform, robot, prefix)) ?? findUser(platform, username);
+    return (await findRobot(platform, robot, prefix)) ?? findUser(platform, { username });
   }
-  return (await findUser(platform, username)) ?? (robot && findRobot(platform, robot, prefix));
+  return (
+    (await findUser(platform, { username })) ??
+    (robot && (await findRobot(platform, robot, prefix))) ??
+    (username.includes('@') ? findUser(platform, { email: username }) : undefined)
+  );
 }
 
 async function findUser(
   { lookups }: AccountPlatform,
-  username: string,
+  key: { username: string } | { email: string },
 ): Promise<Account | undefined> {
-  const user = await store.findCredential(lookups, { username });
+  const user = await store.findCredential(lookups, key);
   if (user === undefined) return undefined;
   const { password_hash } = user;
   return {
+    name: user.username,
     hashes: password_hash === null ? [] : [password_hash],
     admit: () => ({ user: toSignedIn(user) }),
   };
@@ -53,6 +60,7 @@ async function findRobot(
   const robot = await findRobotCredential(platform.lookups, name);
   if (robot === undefined) return undefined;
   return {
+    name: robotName(name, prefix),
     hashes: robot.secrets.map(({ hash }) => hash),
     admit(hash) {
       const secret = robot.secrets.find((one) => one.hash === hash)!;

@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify';
 import Type from 'typebox';
 
 import { notFound, Refusal } from '../../lib/errors.ts';
@@ -7,9 +6,10 @@ import { NoBody, timestamp } from '../../platform/http/harbor-body.ts';
 import { locationOf } from '../../platform/http/location.ts';
 import { setPageHeaders, toLimits, toListOptions } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
-import { waitingClient } from '../../platform/http/waiting-client.ts';
+import { waitingClient, type WaitingClient } from '../../platform/http/waiting-client.ts';
 import {
-  hasSystemPermission,
+  actorOf,
+  removeMemberships,
   requireSystemAccess,
   SIGNED_IN,
   userOf,
@@ -17,13 +17,18 @@ import {
 } from '../access/index.ts';
 import { findSettings } from '../settings/index.ts';
 import { hashPassword, inTurn, requireStrongPassword, verifyPassword } from './password.ts';
+import { onRefusal, recordSignIn } from './record-sign-in.ts';
+import { registerOnRecord, requireMayRegister } from './registration.ts';
 import * as schema from './schema.ts';
 import { deleteSessions } from './sessions/store.ts';
+import { requirePassword } from './sign-in.ts';
 import * as store from './store.ts';
 import { tell } from './tell.ts';
 import { requireDistinctName } from './user-name.ts';
 
-export const userRoutes: Routes = (app, { db, lookups }) => {
+export const userRoutes: Routes = (app, platform) => {
+  const { db, lookups } = platform;
+
   app.get(
     '/users',
     {
@@ -80,16 +85,18 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
       config: { open: true },
     },
     async (request, reply) => {
-      await requireMayRegister(request);
       const { password, ...user } = request.body;
-      const { robot_name_prefix } = await findSettings(lookups);
-      requireDistinctName(user.username, robot_name_prefix);
-      requireStrongPassword(password);
-      const password_hash = await inTurn(waitingClient(request), () => hashPassword(password));
-      const id = await inTransaction(db, async (tx) => {
-        const userId = await store.insertUser(tx, { ...user, password_hash });
-        await tell(tx, request, 'user.created', user.username);
-        return userId;
+      const id = await registerOnRecord(platform, request, user.username, async () => {
+        await requireMayRegister(platform, request);
+        const { robot_name_prefix } = await findSettings(lookups);
+        requireDistinctName(user.username, robot_name_prefix);
+        requireStrongPassword(password);
+        const password_hash = await inTurn(waitingClient(request), () => hashPassword(password));
+        return inTransaction(db, async (tx) => {
+          const userId = await store.insertUser(tx, { ...user, password_hash });
+          await tell(tx, request, 'user.created', user.username);
+          return userId;
+        });
       });
       return reply.code(201).header('location', locationOf(request, id)).send(undefined);
     },
@@ -144,9 +151,11 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
       const isOwn = caller.id === request.params.user_id;
       if (!isOwn) requireSystemAccess(request.caller, 'user:update');
       requireStrongPassword(new_password);
-      const { id, password_hash } = await getCredential(request.params.user_id);
-      const hash = await inTurn(waitingClient(request), async () => {
-        if (isOwn) await requireOldPassword(old_password, password_hash);
+      const credential = await getCredential(request.params.user_id);
+      const { id, password_hash } = credential;
+      const client = waitingClient(request);
+      if (isOwn) await requireOldPassword(credential, old_password ?? '', client);
+      const hash = await inTurn(client, async () => {
         await requireOtherPassword(new_password, password_hash);
         return hashPassword(new_password);
       });
@@ -206,6 +215,7 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
       const { username } = await getUser(user_id);
       await inTransaction(db, async (tx) => {
         if (!(await store.deleteUser(tx, user_id))) throw notFound('user', user_id);
+        await removeMemberships(tx, { user_id, user: username }, actorOf(request));
         await deleteSessions(tx, user_id);
         await tell(tx, request, 'user.deleted', username);
       });
@@ -213,26 +223,26 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
     },
   );
 
-  /** Harbor's rules: with self-registration on anybody may, but only in a browser. */
-  async function requireMayRegister({ caller, hasToken }: FastifyRequest): Promise<void> {
-    const { auth_mode, self_registration } = await findSettings(lookups);
-    if (auth_mode !== 'db_auth') {
-      throw new Refusal(
-        'FORBIDDEN',
-        `forbidden: users come from elsewhere (auth_mode ${auth_mode})`,
-      );
-    }
-    if (self_registration && hasToken === true) return;
-    if (self_registration && !hasSystemPermission(caller, 'user:create')) {
-      throw new Refusal('FORBIDDEN', 'forbidden: to make an account for yourself, use the portal');
-    }
-    requireSystemAccess(caller, 'user:create');
-  }
-
   async function getUser(id: number): Promise<store.User> {
     const user = await store.findUser(db, id);
     if (user === undefined) throw notFound('user', id);
     return user;
+  }
+
+  /** Whoever guesses it, at an unlocked screen for instance, is held up and told of as where one signs in. */
+  async function requireOldPassword(
+    credential: store.Credential,
+    password: string,
+    client: WaitingClient,
+  ): Promise<void> {
+    try {
+      await onRefusal(requirePassword(platform, credential, { password, client }), (code) =>
+        recordSignIn(platform, credential.username, client, code),
+      );
+    } catch (cause) {
+      if (!(cause instanceof Refusal) || cause.code !== 'UNAUTHORIZED') throw cause;
+      throw new Refusal('FORBIDDEN', 'forbidden: the old password is wrong', { cause });
+    }
   }
 
   async function getCredential(id: number) {
@@ -241,11 +251,6 @@ export const userRoutes: Routes = (app, { db, lookups }) => {
     return credential;
   }
 };
-
-async function requireOldPassword(password: string | undefined, hash: string | null) {
-  if (await verifyPassword(password ?? '', hash ?? undefined)) return;
-  throw new Refusal('FORBIDDEN', 'forbidden: the old password is wrong');
-}
 
 async function requireOtherPassword(password: string, hash: string | null) {
   if (!(await verifyPassword(password, hash ?? undefined))) return;

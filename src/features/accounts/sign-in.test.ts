@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { createHook } from 'node:async_hooks';
 import { test, type TestContext } from 'node:test';
 
+import { sql } from 'kysely';
+
 import { basic } from '../../../test/harness/client.ts';
 import { beginRequest, send } from '../../../test/harness/wire.ts';
 import { ADMIN_PASSWORD, PASSWORD, startApp, type TestApp } from '../../../test/harness.ts';
@@ -266,4 +268,65 @@ test('an administrator too needs the old password to change their own', async (t
   });
 
   assert.equal(reply.statusCode, 403);
+});
+
+test('a wrong old password counts as a failed sign-in, and is in the audit log', async (t) => {
+  const started = await startApp(t);
+  const { createUser, platform } = started;
+  await createUser('ann');
+  const { user_id } = (await started.as('ann').get(CURRENT)).json();
+  const change = (old_password: string) =>
+    started.as('ann').put(`/api/v2.0/users/${user_id}/password`, {
+      old_password,
+      new_password: 'Passw0rdOther',
+    });
+
+  const statuses: number[] = [];
+  while (statuses.at(-1) !== 429 && statuses.length < 12) {
+    statuses.push((await change(`Wr0ngPassword${statuses.length}`)).statusCode);
+  }
+  await platform.recorder.flush();
+
+  assert.deepEqual(statuses.slice(0, 6), [403, 403, 403, 403, 403, 403]);
+  assert.equal(statuses.at(-1), 429);
+  const { rows } = await sql`
+    select from sign_in_failure where subject = 'account:ann@127.0.0.1'`.execute(platform.db);
+  assert.equal(rows.length, 1);
+  const events = await platform.db
+    .selectFrom('event_outbox')
+    .select(['actor', 'result'])
+    .where('type', '=', 'user.signed_in')
+    .where('result', 'is not', null)
+    .execute();
+  assert.deepEqual(
+    [...new Set(events.map(({ actor, result }) => `${actor} ${result}`))].toSorted(),
+    ['ann TOOMANYREQUESTS', 'ann UNAUTHORIZED'],
+  );
+});
+
+test('a user signs in by email too, and counts as the same account', async (t) => {
+  const started = await startApp(t);
+  const { as, createUser, platform } = started;
+  await createUser('ann');
+  const bob = { username: 'ann@example.org', email: 'bob@example.com', realname: 'Bob' };
+  await as('admin').post('/api/v2.0/users', { ...bob, password: PASSWORD });
+  await as('admin').put('/api/v2.0/users/2', { email: 'Ann@Example.com', realname: 'Ann' });
+  const nameOf = async (principal: string) =>
+    (await signIn(started, principal, PASSWORD)).json().username;
+
+  assert.equal(await nameOf('ann@example.COM'), 'ann');
+  assert.equal(await nameOf('bob@example.com'), 'ann@example.org');
+  // A name comes before an email.
+  await as('admin').put('/api/v2.0/users/2', { email: 'ann@example.org', realname: 'Ann' });
+  assert.equal(await nameOf('ann@example.org'), 'ann@example.org');
+  assert.equal((await signIn(started, 'nobody@example.org', PASSWORD)).statusCode, 401);
+  await as('admin').put('/api/v2.0/users/2', { email: 'ann@example.com', realname: 'Ann' });
+
+  await signIn(started, 'ann', 'Wr0ng', '192.0.2.9');
+  await signIn(started, 'ANN@example.com', 'Wr0ng', '192.0.2.9');
+  const { rows } = await sql<{ subject: string; failures: number }>`
+    select subject, failures from sign_in_failure where subject like 'account:ann%'`.execute(
+    platform.db,
+  );
+  assert.deepEqual(rows, [{ subject: 'account:ann@192.0.2.9', failures: 2 }]);
 });

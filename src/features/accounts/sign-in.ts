@@ -39,11 +39,23 @@ export async function signIn(
   const account = await findAccount(platform, username);
   const hashes = account?.hashes ?? [];
   const chosen = hashes.filter((hash) => !isGenerated(hash));
+  const tried = { username: account?.name ?? username, password, client };
   const right =
     hashes.find((hash) => matchesGenerated(password, hash)) ??
-    (await findRightHash(platform, chosen, { username, password, client }));
+    (await findRightHash(platform, chosen, tried));
   if (right !== undefined) return account!.admit(right);
   throw new Refusal('UNAUTHORIZED', 'unauthorized: the user name or the password is wrong');
+}
+
+/** Passes when that is the password of the user; wrong ones count, and are refused, as where they sign in. */
+export async function requirePassword(
+  platform: SignInPlatform,
+  { username, password_hash }: store.Credential,
+  { password, client }: Omit<Attempt, 'username'>,
+): Promise<void> {
+  const hashes = password_hash === null ? [] : [password_hash];
+  if ((await findRightHash(platform, hashes, { username, password, client })) !== undefined) return;
+  throw new Refusal('UNAUTHORIZED', 'unauthorized: the password is wrong');
 }
 
 /** Which of the hashes is that of the password. Without any it takes as long, and there is none. */

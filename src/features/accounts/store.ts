@@ -88,19 +88,23 @@ export interface Credential {
   password_hash: string | null;
 }
 
-type CredentialKey = { id: number } | { username: string };
+type CredentialKey = { id: number } | { username: string } | { email: string };
 
 const FIND_CREDENTIAL: BatchedStatement<CredentialKey> = {
   name: 'credential',
   text: `select wanted.position::int as position,
       u.id, u.username, u.is_sysadmin, u.password_changed_at, u.password_hash
-    from unnest($1::bigint[], $2::text[]) with ordinality as wanted (id, username, position)
+    from unnest($1::bigint[], $2::text[], $3::text[]) with ordinality as wanted (id, username, email, position)
     join user_account u on u.deleted_at is null and u.id = coalesce(wanted.id, (
       select n.id from user_account n
-      where n.deleted_at is null and lower(n.username) = lower(wanted.username collate "C")))`,
+      where n.deleted_at is null and lower(n.username) = lower(wanted.username collate "C")
+    ), (
+      select n.id from user_account n where n.deleted_at is null and lower(n.email) = lower(wanted.email)
+    ))`,
   toColumns: (keys) => [
     keys.map((key) => ('id' in key ? key.id : null)),
     keys.map((key) => ('username' in key ? key.username : null)),
+    keys.map((key) => ('email' in key ? key.email : null)),
   ],
 };
 
@@ -108,7 +112,7 @@ export async function findCredential(
   lookups: Lookups,
   key: CredentialKey,
 ): Promise<Credential | undefined> {
-  if ('username' in key) requireStorable(key.username);
+  for (const text of Object.values(key)) if (typeof text === 'string') requireStorable(text);
   return lookups.batch<CredentialKey, Credential>(FIND_CREDENTIAL)(key);
 }
 

@@ -181,3 +181,38 @@ test('members of a body that are not for the client have no effect', async (t) =
   assert.equal(read.entity_name, 'ann');
   assert.equal(read.role_name, 'limitedGuest');
 });
+
+test('who is deleted is no member any more, and the audit log says so for each project', async (t) => {
+  const { as, createUser, createProject, platform } = await startApp(t);
+  const admin = as('admin');
+  for (const name of ['one', 'two']) await createProject(name);
+  await createUser('ann', { one: 3, two: 1 });
+  await createUser('bob', { one: 2 });
+  const { user_id } = (await as('ann').get('/api/v2.0/users/current')).json();
+  const group = { group_name: 'devs', group_type: 3 };
+  const { location } = (await admin.post('/api/v2.0/usergroups', group)).headers;
+  const member_group = { id: Number(location!.split('/').at(-1)) };
+  await admin.post('/api/v2.0/projects/two/members', { role_id: 4, member_group });
+
+  assert.equal((await admin.delete(`/api/v2.0/users/${user_id}`)).statusCode, 200);
+  assert.equal((await admin.delete(location!)).statusCode, 200);
+
+  const events = await platform.db
+    .selectFrom('event_outbox')
+    .select(['subject', 'before', 'actor'])
+    .where('type', '=', 'project.member_removed')
+    .orderBy('id')
+    .execute();
+  assert.deepEqual(events, [
+    { subject: { project: 'one', user: 'ann' }, before: { role_id: 3 }, actor: 'admin' },
+    { subject: { project: 'two', user: 'ann' }, before: { role_id: 1 }, actor: 'admin' },
+    { subject: { project: 'two', user_group: 'devs' }, before: { role_id: 4 }, actor: 'admin' },
+  ]);
+  const rows = await platform.db.selectFrom('member').select('user_id').execute();
+  assert.ok(rows.every((row) => row.user_id !== user_id));
+  const left = (await admin.get('/api/v2.0/projects/one/members')).json();
+  assert.deepEqual(
+    left.map((member: { entity_name: string }) => member.entity_name),
+    ['admin', 'bob'],
+  );
+});

@@ -5,10 +5,10 @@ import { NoBody } from '../../platform/http/harbor-body.ts';
 import { locationOf } from '../../platform/http/location.ts';
 import { setPageHeaders, toListOptions } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
-import { actorOf, listOwnProjectIds, SIGNED_IN } from '../access/index.ts';
+import { actorOf, findOwnProjects, SIGNED_IN } from '../access/index.ts';
 import { changeProject } from './change-project.ts';
 import { createProject } from './create-project.ts';
-import { showProject, showProjects } from './reply.ts';
+import { showProject } from './reply.ts';
 import * as schema from './schema.ts';
 import * as store from './store/projects.ts';
 import { deleteProject } from './store/trash.ts';
@@ -27,16 +27,17 @@ export const projectRoutes: Routes = (app, { db, lookups }) => {
       config: { open: true },
     },
     async (request, reply) => {
-      const { query, caller } = request;
+      const { query } = request;
+      const { roles, visibleIn } = await findOwnProjects(db, request.caller);
       const filter = {
         name: query.name,
         isPublic: query.public,
         owner: query.owner,
-        visible: await listOwnProjectIds(db, caller),
+        visible: visibleIn,
       };
       const { projects, total } = await store.listProjects(db, filter, toListOptions(query));
       setPageHeaders(request, reply, query, total);
-      const shown = await showProjects(lookups, caller, projects);
+      const shown = projects.map((project) => showProject(project, roles.get(project.id) ?? []));
       if (query.with_detail) return shown;
       return shown.map(({ metadata: _, ...project }) => project);
     },

@@ -186,3 +186,26 @@ test('the list of projects is filtered and sorted as `q` and `sort` say', async 
   assert.equal(malformed.statusCode, 400);
   assert.equal(malformed.json().errors[0].code, 'BAD_REQUEST');
 });
+
+test('the roles in a list of projects are looked up once, not for each project', async (t) => {
+  const { as, createUser, createProject, platform } = await startApp(t);
+  for (const name of ['one', 'two', 'three']) await createProject(name);
+  await createUser('ann', { one: 3, two: 1 });
+  const asked = t.mock.method(platform.lookups, 'batch');
+
+  const projects = (await as('ann').get(PROJECTS)).json();
+
+  assert.deepEqual(
+    projects.map((project: Record<string, unknown>) => [
+      project.name,
+      project.current_user_role_ids,
+    ]),
+    [
+      ['library', null],
+      ['one', [3]],
+      ['two', [1]],
+    ],
+  );
+  const names = asked.mock.calls.map((call) => (call.arguments[0] as { name: string }).name);
+  assert.ok(!names.includes('standing'), names.join());
+});

@@ -1,6 +1,5 @@
 import { timestamp } from '../../platform/http/harbor-body.ts';
-import type { Lookups } from '../../platform/db/lookups.ts';
-import { findStanding, ROLE_IDS, strongestRole, type Caller, type Role } from '../access/index.ts';
+import { ROLE_IDS, strongestRole, type Role } from '../access/index.ts';
 import { showAllowlist } from './allowlist.ts';
 import { showMetadata } from './metadata.ts';
 import type { Project } from './store/projects.ts';
@@ -28,14 +27,4 @@ export function showProject(project: Project, roles: Role[]) {
       ...(allowlist === null ? { items: [], ...times } : showAllowlist(allowlist)),
     },
   };
-}
-
-/** Projects as the caller sees them. */
-export async function showProjects(lookups: Lookups, caller: Caller, projects: Project[]) {
-  return Promise.all(
-    projects.map(async (project) => {
-      const standing = caller.user && (await findStanding(lookups, { id: project.id }, caller));
-      return showProject(project, standing?.roles ?? []);
-    }),
-  );
 }

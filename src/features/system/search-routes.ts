@@ -3,7 +3,7 @@ import Type from 'typebox';
 import { Reply } from '../../platform/http/harbor-body.ts';
 import { PageQuery, toLimits } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
-import { listOwnProjectIds, listOwnRoles } from '../access/index.ts';
+import { findOwnProjects } from '../access/index.ts';
 import { ProjectReply, searchProjects, showProject } from '../projects/index.ts';
 import { searchRepositories } from './store.ts';
 
@@ -45,12 +45,7 @@ export const searchRoutes: Routes = (app, { db }) => {
       config: { open: true },
     },
     async ({ caller, query }) => {
-      const { user, robot } = caller;
-      const roles = user === undefined ? new Map() : await listOwnRoles(db, user.id);
-      const visibleIn =
-        robot !== undefined || user?.isSysadmin === true
-          ? await listOwnProjectIds(db, caller)
-          : [...roles.keys()];
+      const { roles, visibleIn } = await findOwnProjects(db, caller);
       const wanted = { text: query.q, visibleIn };
       const projects = await searchProjects(db, wanted, toLimits(query));
       return {

@@ -8,7 +8,7 @@ import { NoBody } from '../../../platform/http/harbor-body.ts';
 import { locationOf } from '../../../platform/http/location.ts';
 import { setPageHeaders, toLimits } from '../../../platform/http/paging.ts';
 import type { Routes } from '../../../platform/http/routes.ts';
-import { actorOf, SIGNED_IN } from '../../access/index.ts';
+import { actorOf, removeMemberships, SIGNED_IN } from '../../access/index.ts';
 import * as schema from './schema.ts';
 import * as store from './store.ts';
 
@@ -142,6 +142,7 @@ export const userGroupRoutes: Routes = (app, { db }) => {
       const { group_id } = request.params;
       await inTransaction(db, async (tx) => {
         const { group_name } = await getUserGroup(tx, group_id);
+        await removeMemberships(tx, { group_id, user_group: group_name }, actorOf(request));
         if (!(await store.deleteUserGroup(tx, group_id))) throw notFound('user group', group_id);
         const subject = { user_group: group_name };
         await emit(tx, { type: 'user_group.deleted', subject, ...actorOf(request) });
