@@ -4,6 +4,7 @@ import { Refusal } from '../../lib/errors.ts';
 import { requireStorable, type BatchedStatement } from '../../platform/db/batched-query.ts';
 import type { Db } from '../../platform/db/connect.ts';
 import { isForeignKeyViolation, isUniqueViolation } from '../../platform/db/errors.ts';
+import { contains } from '../../platform/db/list.ts';
 import type { Lookups } from '../../platform/db/lookups.ts';
 import type { Caller } from './caller.ts';
 import type { RobotRight } from './robot-rights.ts';
@@ -168,9 +169,7 @@ export async function listMembers(
 ): Promise<{ members: Member[]; total: number }> {
   let query = selectMembers(db).where('m.project_id', '=', projectId);
   if (name !== undefined) {
-    query = query.where(
-      sql<boolean>`position(lower(${name} collate "C") in lower(coalesce(u.username, g.group_name))) > 0`,
-    );
+    query = query.where(contains(sql`coalesce(u.username, g.group_name)`, name));
   }
   const members = await query
     .orderBy('entity_name')

@@ -6,6 +6,7 @@ import type { Db } from '../../platform/db/connect.ts';
 import { isUniqueViolation } from '../../platform/db/errors.ts';
 import {
   booleanColumn,
+  contains,
   integerColumn,
   meets,
   orderBy,
@@ -145,12 +146,13 @@ export async function listUsers(
   let query = selectUsers(db).where(meets(LIST_FIELDS, conditions));
   for (const [column, part] of Object.entries({ username, email })) {
     if (part === undefined || part === '') continue;
-    query = query.where(sql<boolean>`position(${lower(part)} in lower(${sql.ref(column)})) > 0`);
+    query = query.where(contains(sql.ref(column), part));
   }
   if (!withAdmin && !conditions.some(({ key }) => key === 'userid')) {
     query = query.where('id', '<>', BUILT_IN_ADMIN);
   }
-  const last = isShortestFirst ? sql`length(username), username` : sql`username`;
+  // There is an index of this order.
+  const last = isShortestFirst ? sql`length(username), username` : sql`lower(username)`;
   const users = await query
     .select(COLUMNS)
     .orderBy(orderBy(LIST_FIELDS, sort, last))

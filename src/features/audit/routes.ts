@@ -6,7 +6,7 @@ import { ListQuery, setPageHeaders, toListOptions } from '../../platform/http/pa
 import type { Routes } from '../../platform/http/routes.ts';
 import { hasSystemPermission, listAllowedProjectIds, SIGNED_IN } from '../access/index.ts';
 import * as schema from './schema.ts';
-import { countAuditRows, listAuditRows, type AuditRow, type AuditScope } from './store.ts';
+import { listAudit, type AuditRow, type AuditScope } from './store.ts';
 import { toLegacyReply, toReply } from './to-reply.ts';
 
 /** `create_artifact` and so on, as Harbor names them. */
@@ -118,8 +118,8 @@ export const auditRoutes: Routes = (app, { db }) => {
   ): Promise<AuditRow[]> {
     const { conditions, ...page } = toListOptions(query);
     const filter = { ...which, conditions };
-    const rows = await listAuditRows(db, filter, page);
-    setPageHeaders(request, reply, query, await countAuditRows(db, filter));
+    const { rows, total } = await listAudit(db, filter, page);
+    setPageHeaders(request, reply, query, total);
     return rows;
   }
 };

@@ -4,6 +4,7 @@ import { notFound, Refusal } from '../../lib/errors.ts';
 import type { Db } from '../../platform/db/connect.ts';
 import { isForeignKeyViolation, isUniqueViolation } from '../../platform/db/errors.ts';
 import {
+  contains,
   integerColumn,
   meets,
   orderBy,
@@ -55,11 +56,7 @@ export async function listLabels(
     .selectFrom('label')
     .where('project_id', projectId === null ? 'is' : '=', projectId)
     .where(meets(LIST_FIELDS, conditions))
-    .where(
-      name === undefined
-        ? sql<boolean>`true`
-        : sql<boolean>`position(lower(${name} collate "C") in lower(name)) > 0`,
-    );
+    .where(name === undefined ? sql<boolean>`true` : contains(sql`name`, name));
   const labels = await query
     .select(COLUMNS)
     .orderBy(orderBy(LIST_FIELDS, sort, sql`name`))

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 
 import type { Db } from '../../platform/db/connect.ts';
+import { contains } from '../../platform/db/list.ts';
 
 /** Throws when PostgreSQL does not answer. */
 export async function askDatabase(db: Db): Promise<true> {
@@ -38,7 +39,7 @@ export async function searchRepositories(
       select r.*, p.name as project_name, p.is_public as project_public
       from repository r join live_project p on p.id = r.project_id
       where r.deleted_at is null and r.first_pushed_at is not null
-        and position(lower(${text}) in r.name) > 0 and ${isVisible(visibleIn)}
+        and ${contains(sql`r.name`, text)} and ${isVisible(visibleIn)}
       order by r.name limit ${limit} offset ${offset}
     ) r
     order by r.name`.execute(db);
@@ -58,11 +59,7 @@ export async function countProjects(db: Db, visibleIn: Visible): Promise<Project
            coalesce(sum(r.number) filter (where not p.is_public), 0)::bigint as private_repo_count,
            count(*) filter (where p.is_public) as public_project_count,
            coalesce(sum(r.number) filter (where p.is_public), 0)::bigint as public_repo_count
-    from live_project p
-    left join (
-      select project_id, count(*) as number from repository
-      where deleted_at is null and first_pushed_at is not null group by project_id
-    ) r on r.project_id = p.id
+    from live_project p join project_repositories r on r.project_id = p.id
     where ${isVisible(visibleIn)}`.execute(db);
   return rows[0]!;
 }

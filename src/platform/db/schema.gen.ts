@@ -265,6 +265,10 @@ export interface ProjectBlob {
   project_id: number;
 }
 
+export interface ProjectChange {
+  project_id: number;
+}
+
 export interface ProjectQuota {
   created_at: Generated<Date>;
   exceeded_at: Date | null;
@@ -272,6 +276,11 @@ export interface ProjectQuota {
   project_id: number;
   updated_at: Generated<Date>;
   warned_at: Date | null;
+}
+
+export interface ProjectRepositories {
+  number: number | null;
+  project_id: number | null;
 }
 
 export interface ProjectRole {
@@ -325,6 +334,11 @@ export interface RepositoryBlob {
 export interface RepositoryChange {
   changed_at: Generated<Date>;
   repository_id: number;
+}
+
+export interface RepositoryNumber {
+  number: number;
+  project_id: number;
 }
 
 export interface Robot {
@@ -534,7 +548,9 @@ export interface DB {
   member: Member;
   project: Project;
   project_blob: ProjectBlob;
+  project_change: ProjectChange;
   project_quota: ProjectQuota;
+  project_repositories: ProjectRepositories;
   project_role: ProjectRole;
   project_usage: ProjectUsage;
   refresh_token: RefreshToken;
@@ -542,6 +558,7 @@ export interface DB {
   repository: Repository;
   repository_blob: RepositoryBlob;
   repository_change: RepositoryChange;
+  repository_number: RepositoryNumber;
   robot: Robot;
   robot_permission: RobotPermission;
   robot_right: RobotRight;

@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { Refusal } from '../../../lib/errors.ts';
 import type { Db } from '../../../platform/db/connect.ts';
 import { isUniqueViolation } from '../../../platform/db/errors.ts';
+import { contains } from '../../../platform/db/list.ts';
 
 export interface UserGroup {
   id: number;
@@ -47,9 +48,7 @@ export async function listUserGroups(
 ): Promise<{ groups: UserGroup[]; total: number }> {
   let query = db.selectFrom('user_group');
   if (part !== undefined) {
-    query = query.where(
-      sql<boolean>`position(lower(${part} collate "C") in lower(group_name)) > 0`,
-    );
+    query = query.where(contains(sql`group_name`, part));
   }
   if (dn !== undefined) query = query.where('ldap_group_dn', '=', toStoredDn(dn));
   const groups = await query

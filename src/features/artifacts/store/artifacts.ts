@@ -5,6 +5,7 @@ import { digestToBytes, findDigest } from '../../../oci/digest.ts';
 import type { Reference } from '../../../oci/reference.ts';
 import type { Db } from '../../../platform/db/connect.ts';
 import {
+  contains,
   integerColumn,
   meets,
   meetsColumn,
@@ -68,10 +69,7 @@ const listFields = (scope: ArtifactScope): ListFields => ({
   },
   tags: (condition) => {
     if (condition.is === 'containing') {
-      return hasTag(
-        scope,
-        sql`position(lower(${condition.text} collate "C") in lower(t.name)) > 0`,
-      );
+      return hasTag(scope, contains(sql`t.name`, condition.text));
     }
     if (condition.is !== 'equal') throw badQuery('tags can only be a name, ~text, * or nil');
     if (condition.value === '*') return IS_TAGGED;

@@ -61,22 +61,29 @@ export async function listRepositories(
     where r.deleted_at is null and r.first_pushed_at is not null
       and ${isInScope(scope)} and ${meets(LIST_FIELDS, conditions)}`;
   const order = sql`order by ${orderBy(LIST_FIELDS, sort, sql`r.created_at desc, r.id desc`)}`;
-  // Cut into a page before anything is counted.
+  // Cut into a page by the index, before anything else of the rows is looked at.
   const { rows } = await sql<RepositoryOverview>`
-    select ${COLUMNS} from (select r.* ${from} ${order} limit ${limit} offset ${offset}) r ${CHANGE} ${order}`.execute(
-    db,
-  );
-  const counted = await sql<{ total: number }>`select count(*) as total ${from}`.execute(db);
+    select ${COLUMNS}
+    from (select r.id ${from} ${order} limit ${limit} offset ${offset}) page
+    join repository r on r.id = page.id ${CHANGE} ${order}`.execute(db);
+  const total = conditions.length === 0 ? countAll(scope) : sql`select count(*) as total ${from}`;
+  const counted = await sql<{ total: number }>`${total}`.execute(db);
   return { repositories: rows, total: counted.rows[0]!.total };
 }
+
+const countAll = (scope: RepositoryScope) => sql`
+  select coalesce(sum(r.number), 0)::bigint as total from project_repositories r where ${isInScope(scope)}`;
 
 function isInScope(scope: RepositoryScope): RawBuilder<boolean> {
   // The caller has asked for the project: joining it took most of the time.
   if ('projectId' in scope) return sql`r.project_id = ${scope.projectId}`;
   const { visibleIn } = scope;
-  const isVisible =
-    visibleIn === 'all' ? sql`true` : sql`(is_public or id = any (${visibleIn}::bigint[]))`;
-  return sql`r.project_id in (select id from live_project where ${isVisible})`;
+  // Of all repositories few are in the trash with their projects: that is quicker to ask than where all others are.
+  if (visibleIn === 'all') {
+    return sql`r.project_id not in (select id from project where deleted_at is not null)`;
+  }
+  return sql`r.project_id in (
+    select id from live_project where is_public or id = any (${visibleIn}::bigint[]))`;
 }
 
 export async function findRepository(
@@ -112,7 +119,14 @@ export async function markRepositoryChanged(tx: Db, repositoryId: number): Promi
   await sql`select mark_repository_changed(${repositoryId})`.execute(tx);
 }
 
-/** Counts repositories anew, as far as up to `limit` changes tell. Answers how many changes that was. */
+/** Counts the repositories of projects anew, as far as up to `limit` changes tell. Answers how many changes that was. */
+export async function countChangedProjects(db: Db, limit: number): Promise<number> {
+  const statement = sql<{ changes: number }>`select count_changed_projects(${limit}) as changes`;
+  const { rows } = await retryConflicts(() => statement.execute(db));
+  return rows[0]!.changes;
+}
+
+/** Counts the artifacts of repositories anew, as far as up to `limit` changes tell. Answers how many changes that was. */
 export async function countChangedRepositories(db: Db, limit: number): Promise<number> {
   const statement = sql<{
     changes: number;

@@ -4,6 +4,7 @@ import { Refusal } from '../../../lib/errors.ts';
 import type { Db } from '../../../platform/db/connect.ts';
 import {
   booleanColumn,
+  contains,
   integerColumn,
   meets,
   orderBy,
@@ -45,8 +46,7 @@ const selectProjects = (db: Db) =>
       'p.updated_at',
     ])
     .select([
-      sql<number>`(select count(*) from repository r
-        where r.project_id = p.id and r.deleted_at is null and r.first_pushed_at is not null)`.as(
+      sql<number>`(select r.number from project_repositories r where r.project_id = p.id)`.as(
         'repo_count',
       ),
       sql<Allowlist | null>`(
@@ -81,7 +81,7 @@ export async function listProjects(
 ): Promise<{ projects: Project[]; total: number }> {
   const conditions = [meets(LIST_FIELDS, asked)];
   if (filter.name !== undefined) {
-    conditions.push(sql<boolean>`position(lower(${filter.name}) in p.name) > 0`);
+    conditions.push(contains(sql`p.name`, filter.name));
   }
   if (filter.isPublic !== undefined) {
     conditions.push(sql<boolean>`p.is_public = ${filter.isPublic}`);
@@ -115,7 +115,7 @@ export async function searchProjects(
   { limit, offset }: { limit: number; offset: number },
 ): Promise<Project[]> {
   return selectProjects(db)
-    .where(sql<boolean>`position(lower(${text}) in p.name) > 0`)
+    .where(contains(sql`p.name`, text))
     .where(
       visibleIn === 'all'
         ? sql<boolean>`true`

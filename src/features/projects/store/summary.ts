@@ -11,8 +11,7 @@ export interface Summary {
 export async function findSummary(db: Db, projectId: number): Promise<Summary> {
   const { rows } = await sql<Summary>`
     select
-      (select count(*) from repository
-       where project_id = ${projectId} and deleted_at is null and first_pushed_at is not null) as repo_count,
+      (select number from project_repositories where project_id = ${projectId}) as repo_count,
       coalesce((
         select jsonb_object_agg(role_id, number)
         from (
