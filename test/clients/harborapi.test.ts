@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { smallLayout } from '../../scripts/clients/make-images.ts';
+import { startHarborApi } from './support/calls.ts';
 import { run } from './support/command.ts';
 import { makeFolder } from './support/folder.ts';
-import { startHarborApi } from './support/harborapi.ts';
 import { needs } from './support/needs.ts';
 import { startServer } from './support/server.ts';
 import { shared } from './support/shared.ts';
@@ -53,7 +53,7 @@ test(
     const storage_limit = 2 ** 30;
 
     await call('create_project', { project: { project_name: made, storage_limit } });
-    assert.equal(await refused('create_project', { project: { project_name: made } }), 409);
+    assert.match(await refused('create_project', { project: { project_name: made } }), /409/);
     await call('update_project', { ...project, project: { metadata: { public: 'true' } } });
     await call('set_project_metadata', { ...project, metadata: { auto_scan: 'true' } });
     const entry = { ...project, metadata_name: 'auto_scan' };
@@ -97,7 +97,7 @@ test('harborapi makes users and groups, and members of them', options, async () 
   const [made] = await call<Row[]>('get_usergroups', { group_name: group.group_name });
   await call('add_project_member_user', { ...project, username_or_id: username, role_id: 2 });
   const member_group = { ...project, ldap_group_dn_or_id: made!.id, role_id: 3 };
-  const location = await call('add_project_member_group', member_group);
+  const location = await call<string>('add_project_member_group', member_group);
   const member = { ...project, member_id: Number(location.split('/').at(-1)) };
   await call('update_project_member_role', { ...member, role: 4 });
   const roles = await call<{ entity_name: string; role_id: number }[]>(
@@ -140,7 +140,7 @@ test('harborapi makes a robot, changes it and its secret, and deletes it', optio
 
   assert.equal(changed.name, `robot$${name}+ci`);
   assert.deepEqual([changed.description, changed.disable], ['changed', true]);
-  assert.equal(await refused('get_robot', { robot_id: id }), 404);
+  assert.match(await refused('get_robot', { robot_id: id }), /404/);
 });
 
 test('harborapi changes settings, labels and the CVE allowlist', options, async () => {
@@ -233,7 +233,7 @@ test(
       `${name}/deep/app`,
     ]);
     assert.equal(description, 'of tests');
-    assert.equal(await refused('get_artifact', artifact), 404);
+    assert.match(await refused('get_artifact', artifact), /404/);
   },
 );
 

@@ -36,7 +36,7 @@ async def answer(client, name, arguments):
         made = {key: to_argument(hints.get(key), value) for key, value in arguments.items()}
         return {"value": to_plain(await method(**made))}
     except StatusError as error:
-        return {"status": error.status_code, "message": str(error)}
+        return {"error": str(error)}
 
 
 async def main():

@@ -7,21 +7,29 @@ import { endWithTests } from './ending.ts';
 import { pathOf } from './needs.ts';
 import type { Server } from './server.ts';
 
-const program = join(import.meta.dirname, 'harborapi-calls.py');
+type Answer = { value: unknown } | { error: string };
 
-type Answer = { value: unknown } | { status: number; message: string };
-
-/** A person who types calls of PyPI's harborapi. */
-export interface HarborApi {
+/** A person who writes calls of a library for Harbor's API. */
+export interface Library {
   /** Gives what the call gives. */
-  call<T = string>(name: string, values?: object): Promise<T>;
-  /** A call that must be refused; gives the status. */
-  refused(name: string, values?: object): Promise<number>;
+  call<T = unknown>(name: string, values?: object): Promise<T>;
+  /** A call that must be refused; gives what the library says about it. */
+  refused(name: string, values?: object): Promise<string>;
   stop(): Promise<void>;
 }
 
-export async function startHarborApi({ url, admin }: Server): Promise<HarborApi> {
-  const child = spawn(pathOf('harborapi'), [program, `${url}/api/v2.0`, admin.username]);
+/** PyPI's harborapi. */
+export const startHarborApi = async (server: Server): Promise<Library> =>
+  start('harborapi', [join(import.meta.dirname, 'harborapi-calls.py')], server);
+
+/** Harbor's own client in Go. */
+export const startGoClient = async (server: Server): Promise<Library> =>
+  start('harbor-go-client', [], server);
+
+/** Starts a program that makes the calls it reads, one a line. */
+function start(client: string, words: string[], { url, admin }: Server): Library {
+  const base = client === 'harborapi' ? `${url}/api/v2.0` : url;
+  const child = spawn(pathOf(client), [...words, base, admin.username]);
   let said = '';
   child.stderr.on('data', (chunk) => (said += String(chunk)));
   child.stdin.on('error', () => undefined); // what it said is told with the answer that does not come
@@ -31,7 +39,7 @@ export async function startHarborApi({ url, admin }: Server): Promise<HarborApi>
   async function ask(name: string, values: object): Promise<Answer> {
     child.stdin.write(`${JSON.stringify({ call: name, with: values })}\n`);
     const { value, done } = await lines.next();
-    if (done === true) throw new Error(`harborapi ended at ${name}\n${said}`);
+    if (done === true) throw new Error(`${client} ended at ${name}\n${said}`);
     return JSON.parse(value) as Answer;
   }
 
@@ -39,11 +47,11 @@ export async function startHarborApi({ url, admin }: Server): Promise<HarborApi>
     async call<T>(name: string, values = {}) {
       const answer = await ask(name, values);
       if ('value' in answer) return answer.value as T;
-      throw new Error(`${name} ${JSON.stringify(values)}\n${answer.message}`);
+      throw new Error(`${name} ${JSON.stringify(values)}\n${answer.error}`);
     },
     async refused(name, values = {}) {
       const answer = await ask(name, values);
-      if ('status' in answer) return answer.status;
+      if ('error' in answer) return answer.error;
       throw new Error(`${name} ${JSON.stringify(values)}\nwas not refused`);
     },
     stop: endWithTests(async () => {
