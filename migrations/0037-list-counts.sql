@@ -67,6 +67,6 @@ do $$ begin
   create extension if not exists pg_trgm;
   create index repository_name_parts on repository using gin (name gin_trgm_ops)
     where deleted_at is null and first_pushed_at is not null;
-exception when insufficient_privilege or undefined_file or feature_not_supported then
+exception when insufficient_privilege or undefined_file or feature_not_supported or undefined_object then
   raise notice 'without pg_trgm: %', sqlerrm;
 end $$;
