@@ -98,6 +98,28 @@ test('a migration that fails leaves nothing of itself, and the next try goes on'
   assert.deepEqual(ran, ['0002-two']);
 });
 
+test('a role that may only make things in the schema migrates: extensions are made use of, not needed', async (t) => {
+  const address = await createDatabase(t, { isEmpty: true });
+  const keeper = open(address, 1);
+  const role = `limited_${address.database}`;
+  await sql`create role ${sql.id(role)} login`.execute(keeper);
+  await sql`grant create on schema public to ${sql.id(role)}`.execute(keeper);
+  await keeper.destroy();
+  const db = open({ ...address, user: role }, 1);
+  t.after(async () => {
+    await db.destroy();
+    const server = open({ ...address, database: 'postgres' }, 1); // the database is gone
+    await sql`drop role ${sql.id(role)}`.execute(server);
+    await server.destroy();
+  });
+
+  const ran = await migrate(db);
+
+  const extensions = await sql`select from pg_extension where extname <> 'plpgsql'`.execute(db);
+  assert.equal(ran.length, listMigrations().length);
+  assert.equal(extensions.rows.length, 0);
+});
+
 test('the time limit of statements holds again after migrating, and not before', async (t) => {
   const [db] = (await openEmpty(t)) as [Db];
   const slow = make('0001-slow', 'set local lock_timeout = 0; select pg_sleep(0.3)');
