@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -13,10 +14,12 @@ import {
   authorization,
   findChildren,
   isAlive,
+  killAll,
   listDescendants,
   onEnd,
   signIn,
   startServer,
+  temporaryFolder,
   waitFor,
 } from './support/program.ts';
 
@@ -47,6 +50,24 @@ test('kill -9 of the primary: its workers and PostgreSQL end, and the next start
   const next = await startServer(t, { data: server.data, env: { ROADSTEAD_PORT: port } });
   t.diagnostic(`start after kill -9: ${Math.round(performance.now() - begin)} ms`);
   await verify(next.url, 'blobs', digest);
+});
+
+test('kill -9 of the primary: its port is free though its workers wait for a slow disk', async (t) => {
+  const slow = join(temporaryFolder(t), 'slow');
+  execFileSync('mkfifo', [slow]); // opening it for reading lasts until somebody writes
+  const code = `import { open } from 'node:fs';
+    process.once('exit', () => open(${JSON.stringify(slow)}, () => {}));`;
+  const node = ['--import', `data:text/javascript,${encodeURIComponent(code)}`];
+  const server = await startServer(t, { env: two, node });
+  const all = listDescendants(server.pid);
+  onEnd(t, () => killAll(all));
+
+  server.signal('SIGKILL');
+  await server.ended;
+  const env = { ROADSTEAD_PORT: String(server.port) };
+  const next = await startServer(t, { data: server.data, env });
+
+  assert.equal(next.url, server.url);
 });
 
 test('kill -9 of a worker: the others go on, and it is replaced', async (t) => {

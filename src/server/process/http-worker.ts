@@ -18,8 +18,6 @@ interface Serving {
 interface Primary {
   collectMetrics: CollectMetrics;
   reportSpending(spending: Spending): void;
-  /** Aborted when it has ended. */
-  gone: AbortSignal;
 }
 
 /** Answers requests. `stop` gives load balancers time to notice, and then lets requests finish. */
@@ -34,13 +32,15 @@ export async function serve(platform: Platform, primary: Primary): Promise<Servi
   });
   const tlsTimer = tls === undefined ? undefined : reloadTls(app.server, config.tls, log);
   const port = await listen(app, config, log);
+  // Node ends a worker whose primary is gone. The next server wants the port, also while what is written still has to end.
+  process.once('exit', () => app.server.close());
   recorder.start();
   return {
     port,
     addSpending: (spending) => rateLimits?.add(spending),
     async stop() {
       clearInterval(tlsTimer);
-      await sleep(config.shutdown_delay_ms, undefined, { signal: primary.gone }).catch(() => {});
+      await sleep(config.shutdown_delay_ms);
       await drain(app, config.shutdown_timeout_ms, log);
       await recorder.stop();
       await Promise.all([db.destroy(), lookups.destroy()]);

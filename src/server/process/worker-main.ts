@@ -25,7 +25,6 @@ const loading =
     ? import('./jobs-worker.ts').then(({ doJobs }) => doJobs)
     : import('./http-worker.ts').then(({ serve }) => serve);
 const stopping = new AbortController();
-const orphaned = new AbortController();
 let log = createLog({ level: 'error' });
 let stop: (() => Promise<void>) | undefined;
 let addSpending: ((spending: Spending) => void) | undefined;
@@ -69,7 +68,6 @@ async function start(message: WorkerStart): Promise<void> {
   const working = await work(platform, {
     collectMetrics: () => metricsFromPrimary.collect(),
     reportSpending: (spending) => send({ type: 'spent', spending }),
-    gone: orphaned.signal,
   });
   ({ stop, addSpending } = working);
   send({ type: 'started', port: working.port });
@@ -93,11 +91,6 @@ endOnFault(log, 'worker failed');
 // Ctrl-C reaches the whole process group; the primary decides what follows.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', end);
-// The primary is gone: nobody would start or stop us any more, and the next one wants our port.
-process.on('disconnect', () => {
-  orphaned.abort();
-  end();
-});
 process.on('message', (message: ToWorker) => {
   switch (message.type) {
     case 'start':
