@@ -19,6 +19,8 @@ export interface CustomerOptions {
   random: Random;
   /** The collector takes blobs at once: one that was pushed may be gone before its manifest comes. */
   isCollectedAtOnce?: boolean;
+  /** What is deleted is gone at once: nothing can be restored. */
+  hasNoTrash?: boolean;
 }
 
 interface Change {
@@ -56,11 +58,13 @@ export class Customer {
       ...Array.from({ length: 6 }, () => () => this.#pull()),
       ...Array.from({ length: 3 }, () => () => this.#deleteTag(signal)),
       ...Array.from({ length: 3 }, () => () => this.#deleteArtifact(signal)),
-      ...Array.from({ length: 3 }, () => () => this.#restoreArtifact(signal)),
       ...Array.from({ length: 2 }, () => () => this.#pushIndex(signal)),
       () => this.#resumeUpload(signal),
-      () => this.#deleteAndRestoreAll(signal),
     ];
+    if (this.#options.hasNoTrash !== true) {
+      acts.push(...Array.from({ length: 3 }, () => () => this.#restoreArtifact(signal)));
+      acts.push(() => this.#deleteAndRestoreAll(signal));
+    }
     while (!signal.aborted) await this.#options.random.pick(acts)();
   }
 

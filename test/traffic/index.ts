@@ -10,6 +10,7 @@ export interface TrafficOptions {
   project: string;
   seed: number;
   isCollectedAtOnce?: boolean;
+  hasNoTrash?: boolean;
 }
 
 export interface Traffic {

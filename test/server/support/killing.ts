@@ -16,6 +16,8 @@ export interface Victim {
   url: string;
   server(): Server;
   kill(what: Kill): Promise<void>;
+  /** As its administrator does it. */
+  restart(): Promise<void>;
 }
 
 export type Kill =
@@ -33,6 +35,11 @@ export async function startVictim(t: TestContext, options: ServerOptions): Promi
 
   /** There may be none: it has just ended, or is being started again. */
   const killOne = (pids: number[]) => killAll(pids.slice(0, 1));
+
+  async function startAgain(): Promise<void> {
+    await server.ended;
+    server = await startServer(t, { ...options, data, env });
+  }
 
   return {
     url,
@@ -57,8 +64,11 @@ export async function startVictim(t: TestContext, options: ServerOptions): Promi
         default:
           what satisfies never;
       }
-      await server.ended;
-      server = await startServer(t, { ...options, data, env });
+      await startAgain();
+    },
+    async restart() {
+      server.signal('SIGTERM');
+      await startAgain();
     },
   };
 }
