@@ -63,7 +63,7 @@ const CHANGES: [body: unknown, status: number][] = [
   [{}, 400],
   [{ hard: { storage: 1.5 } }, 422],
   [{ hard: { storage: '5' } }, 422],
-  [{ hard: null }, 422],
+  [{ hard: null }, 400],
   [{ hard: [5] }, 422],
 ];
 
