@@ -1,4 +1,5 @@
-export { findUserGroup, findUserGroupByName } from './groups/store.ts';
+export { findOrOnboardGroup } from './groups/onboard.ts';
+export { findUserGroup } from './groups/store.ts';
 export { userGroupRoutes } from './groups/routes.ts';
 export { generatePassword, hashPassword, requireStrongPassword } from './password.ts';
 export { profileRoutes } from './profile-routes.ts';

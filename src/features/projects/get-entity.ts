@@ -1,6 +1,7 @@
 import { notFound, Refusal } from '../../lib/errors.ts';
 import type { Db } from '../../platform/db/connect.ts';
-import { findUser, findUserByName, findUserGroup, findUserGroupByName } from '../accounts/index.ts';
+import { actorOf, type ActingRequest } from '../access/index.ts';
+import { findOrOnboardGroup, findUser, findUserByName, findUserGroup } from '../accounts/index.ts';
 import type { MemberCreation } from './schema.ts';
 
 /** Who shall become a member: its column in `member`, and its name as events have it. */
@@ -8,11 +9,15 @@ export type Entity =
   | { key: { user_id: number }; subject: { user: string } }
   | { key: { group_id: number }; subject: { user_group: string } };
 
+type Request = ActingRequest & { body: Omit<MemberCreation, 'role_id'> };
+
 /** The one user or group that the body names. */
 export async function getEntity(
-  db: Db,
-  { member_user, member_group }: Omit<MemberCreation, 'role_id'>,
+  tx: Db,
+  request: Request,
+  { auth_mode }: { auth_mode: string },
 ): Promise<Entity> {
+  const { member_user, member_group } = request.body;
   const [user, group] = [withoutEmpty(member_user), withoutEmpty(member_group)];
   delete group.group_type; // it names nobody by itself
   const [namesUser, namesGroup] = [user, group].map((named) => Object.keys(named).length > 0);
@@ -22,9 +27,17 @@ export async function getEntity(
       'bad request: member_user needs user_id or username, or member_group needs id, group_name or ldap_group_dn; and one of the two',
     );
   }
-  return namesUser
-    ? getUser(db, user)
-    : getGroup(db, { ...group, ...withoutEmpty({ group_type: member_group!.group_type }) });
+  if (namesUser) return getUser(tx, user);
+  const { id, ...named } = group;
+  const wanted = { ...named, ...withoutEmpty({ group_type: member_group!.group_type }) };
+  const found =
+    id === undefined
+      ? await findOrOnboardGroup(tx, wanted, { auth_mode, ...actorOf(request) })
+      : await findUserGroup(tx, id);
+  if (found === undefined) {
+    throw notFound('user group', id ?? named.ldap_group_dn ?? named.group_name!);
+  }
+  return { key: { group_id: found.id }, subject: { user_group: found.group_name } };
 }
 
 async function getUser(
@@ -41,20 +54,6 @@ async function getUser(
     );
   }
   return { key: { user_id: user.id }, subject: { user: user.username } };
-}
-
-async function getGroup(
-  db: Db,
-  group: NonNullable<MemberCreation['member_group']>,
-): Promise<Entity> {
-  const found =
-    group.id === undefined
-      ? await findUserGroupByName(db, group)
-      : await findUserGroup(db, group.id);
-  if (found === undefined) {
-    throw notFound('user group', group.id ?? group.ldap_group_dn ?? group.group_name!);
-  }
-  return { key: { group_id: found.id }, subject: { user_group: found.group_name } };
 }
 
 const withoutEmpty = <T extends object>(named: T | undefined): Partial<T> =>

@@ -11,10 +11,11 @@ import { emit } from '../../platform/events/index.ts';
 import type { Routes } from '../../platform/http/routes.ts';
 import * as access from '../access/index.ts';
 import { actorOf, type ActingRequest } from '../access/index.ts';
+import { findSettings } from '../settings/index.ts';
 import { getEntity } from './get-entity.ts';
 import * as schema from './schema.ts';
 
-export const memberRoutes: Routes = (app, { db }) => {
+export const memberRoutes: Routes = (app, { db, lookups }) => {
   app.get(
     '/projects/:project_name_or_id/members',
     {
@@ -50,10 +51,11 @@ export const memberRoutes: Routes = (app, { db }) => {
       config: { access: 'member:create', project: 'project_name_or_id' },
     },
     async (request, reply) => {
-      const { key, subject } = await getEntity(db, request.body);
       const { id: projectId, name } = request.standing!;
       const { role_id } = request.body;
+      const settings = await findSettings(lookups);
       const id = await inTransaction(db, async (tx) => {
+        const { key, subject } = await getEntity(tx, request, settings);
         const member = { project_id: projectId, role: toRole(role_id), ...key };
         const memberId = await access.insertMember(tx, member);
         await emit(tx, {

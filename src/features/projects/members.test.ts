@@ -109,6 +109,47 @@ test('a member may be a group, named as clients do', async (t) => {
   assert.deepEqual(events[0]!.subject, { project: 'team', user_group: 'devs' });
 });
 
+test('where users come by OpenID Connect a group that nobody has named is made with its first member', async (t) => {
+  const { as, createProject, platform } = await startApp(t);
+  for (const name of ['team', 'other']) await createProject(name);
+  const add = (member_group: object, project = 'team') =>
+    as('admin').post(`/api/v2.0/projects/${project}/members`, { role_id: 2, member_group });
+  const devs = { group_name: 'devs', group_type: 3 };
+
+  const before = await add(devs);
+  await as('admin').put('/api/v2.0/configurations', { auth_mode: 'oidc_auth' });
+  const both = await Promise.all([add(devs), add(devs, 'other')]);
+  const others = [
+    await add({ group_name: 'ops' }),
+    await add({ group_name: 'ops', group_type: 2 }),
+    await add({ ldap_group_dn: 'cn=ops' }),
+    await add({ group_name: 'a\n', group_type: 3 }),
+  ];
+
+  assert.equal(before.statusCode, 404);
+  assert.deepEqual(
+    [...both, ...others].map(({ statusCode }) => statusCode),
+    [201, 201, 201, 404, 404, 400],
+  );
+  const groups = await as('admin').get('/api/v2.0/usergroups');
+  assert.deepEqual(
+    groups.json().map((group: typeof devs) => [group.group_name, group.group_type]),
+    [
+      ['devs', 3],
+      ['ops', 3],
+    ],
+  );
+  const events = await platform.db
+    .selectFrom('event_outbox')
+    .select('subject')
+    .where('type', '=', 'user_group.created')
+    .execute();
+  assert.deepEqual(
+    events.map(({ subject }) => subject),
+    [{ user_group: 'devs' }, { user_group: 'ops' }],
+  );
+});
+
 test('a deleted user is no member any more', async (t) => {
   const { as, createUser, createProject } = await startApp(t);
   await createProject('team');

@@ -1,9 +1,11 @@
 import Type from 'typebox';
+import Value from 'typebox/value';
 
 import { HarborBody, Id, Reply } from '../../../platform/http/harbor-body.ts';
 import { PageQuery } from '../../../platform/http/paging.ts';
 
 export const LDAP_GROUP = 1;
+export const OIDC_GROUP = 3;
 
 /** No control characters: logs and history name groups by it. */
 const GroupName = Type.String({
@@ -11,6 +13,8 @@ const GroupName = Type.String({
   maxLength: 255,
   pattern: '^[^\\u0000-\\u001f\\u007f]+$',
 });
+
+export const isGroupName = (text: string): boolean => Value.Check(GroupName, text);
 
 export const UserGroupCreation = HarborBody({
   group_name: GroupName,

@@ -76,6 +76,20 @@ export async function insertUserGroup(db: Db, group: Omit<UserGroup, 'id'>): Pro
   return id;
 }
 
+/** Answers its id when there was no such group yet. */
+export async function ensureUserGroup(
+  db: Db,
+  group: Pick<UserGroup, 'group_name' | 'group_type'>,
+): Promise<number | undefined> {
+  const made = await db
+    .insertInto('user_group')
+    .values({ ...group, ldap_group_dn: '' })
+    .onConflict((conflict) => conflict.columns(['group_name', 'group_type']).doNothing())
+    .returning('id')
+    .executeTakeFirst();
+  return made?.id;
+}
+
 /** Answers whether there was such a group. */
 export async function renameUserGroup(db: Db, id: number, groupName: string): Promise<boolean> {
   const { numUpdatedRows } = await refuseDuplicates(groupName, () =>
