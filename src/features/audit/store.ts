@@ -122,16 +122,13 @@ async function listAuditRows(
   }
 }
 
-/** Whether the log is the feed, which has no gap. */
-const IS_FEED = sql<boolean>`not exists (select from event where audit <> 'listed')`;
-
 /** As quick on the last page as on the first. Nothing when some of the feed is not listed. */
 async function listFeed(
   db: Db,
   { limit, offset }: Pick<ListOptions, 'limit' | 'offset'>,
 ): Promise<AuditRow[]> {
   const { rows } = await sql<AuditRow>`
-    select ${COLUMNS} from event where seq <= (select max(seq) from event) - ${offset}::bigint and ${IS_FEED}
+    select ${COLUMNS} from event where seq <= (select max(seq) from event) - ${offset}::bigint and (select feed_is_listed())
     order by seq desc limit ${limit}`.execute(db);
   return rows;
 }
@@ -158,7 +155,7 @@ async function countAuditRows(db: Db, filter: AuditFilter, seen: number): Promis
 /** Undefined when some of the feed is not listed. */
 async function countFeed(db: Db): Promise<number | undefined> {
   const { rows } = await sql<{ total: number | null }>`
-    select case when ${IS_FEED} then coalesce(max(seq) - min(seq) + 1, 0) end as total from event`.execute(
+    select case when (select feed_is_listed()) then coalesce(max(seq) - min(seq) + 1, 0) end as total from event`.execute(
     db,
   );
   return rows[0]!.total ?? undefined;
