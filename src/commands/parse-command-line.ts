@@ -11,10 +11,12 @@ export function parseCommandLine(command: Command, words: string[]): CommandLine
       options: { ...command.options },
       allowPositionals: true,
     });
-    if (positionals.length === wanted.length) return { options: values, parameters: positionals };
     const extra = positionals.slice(wanted.length);
     if (extra.length > 0) return `"${extra.join(' ')}" is not understood`;
-    return `${wanted.slice(positionals.length).join(' ')} is missing`;
+    // An empty one is a variable of a script that was not set.
+    const missing = wanted.filter((_, index) => (positionals[index] ?? '') === '');
+    if (missing.length > 0) return `${missing.join(' ')} is missing`;
+    return { options: values, parameters: positionals };
   } catch (cause) {
     return `${(cause as Error).message.split('. ')[0]}`;
   }

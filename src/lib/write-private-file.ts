@@ -37,6 +37,9 @@ function writePartial(file: string, text: string): string {
   try {
     writeSync(handle, text);
     fsyncSync(handle);
+  } catch (cause) {
+    rmSync(partial, { force: true });
+    throw cause;
   } finally {
     closeSync(handle);
   }

@@ -231,6 +231,7 @@ test('wrong words are explained', async (t) => {
   const dir = temporaryFolder(t);
   const attempts: [string[], number, RegExp][] = [
     [['backup'], 2, /DIR is missing/],
+    [['backup', ''], 2, /DIR is missing/],
     [['backup', dir, '--keep', '0'], 2, /--keep wants a number from 1 on/],
     [['backup', dir, '--keep', 'x'], 2, /--keep wants a number from 1 on/],
     [['backup', dir, '--blobs', 'all'], 2, /--blobs wants copy or list/],

@@ -5,6 +5,7 @@ import {
   closeSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statfsSync,
@@ -23,6 +24,7 @@ import {
   ADMIN_PASSWORD,
   authorization,
   onEnd,
+  runToEnd,
   startServer,
   temporaryFolder,
   waitFor,
@@ -190,5 +192,25 @@ test(
     assert.match(log, /PANIC: .*No space left on device/);
     t.diagnostic(`${traffic.lost()} answers lost, ${JSON.stringify(traffic.done())}`);
     assert.deepEqual(traffic.complaints(), []);
+  },
+);
+
+test(
+  'a backup on a full disk says so and leaves nothing half; with room the next one is whole',
+  needsMount,
+  async (t) => {
+    const dir = mountDisk(t, 2);
+    const server = await startServer(t, { env: given });
+    await pushBlob(server.url, 3 * MIB);
+    const env = { ROADSTEAD_DATA: server.data };
+
+    const full = await runToEnd(t, ['backup', dir], { env });
+    const left = readdirSync(dir).filter((name) => name.startsWith('.'));
+    execFileSync('mount', ['-o', 'remount,size=20m', join(dir, '..')]);
+    const made = await runToEnd(t, ['backup', dir], { env });
+    const verified = await runToEnd(t, ['backup', dir, '--verify'], { env });
+
+    assert.match(full.stderr, /the disk of .* is full: make room/);
+    assert.deepEqual([full.code, left, made.code, verified.code], [1, [], 0, 0], made.stderr);
   },
 );

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 
 import { lockFile, LockedError, type FileLock } from '../../lib/file-lock.ts';
 import { writePrivateFile } from '../../lib/write-private-file.ts';
@@ -52,7 +52,13 @@ async function makeFolder(root: string): Promise<void> {
   try {
     await mkdir(root, { mode: 0o700 });
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'ENOENT') {
+      throw new Error(`${dirname(root)} is not there: is its disk mounted?`, { cause });
+    }
+    if (code !== 'EEXIST') throw cause;
+    const found = await stat(root).catch(() => undefined);
+    if (found?.isDirectory() !== true) throw new Error(`${root} is not a folder`, { cause });
   }
 }
 
@@ -86,7 +92,7 @@ async function readSign(root: string, registry: string | undefined): Promise<Sig
     writePrivateFile(file, `${JSON.stringify(sign)}\n`);
     return sign;
   }
-  const sign = JSON.parse(await readFile(file, 'utf8')) as Sign;
+  const sign = parseSign(file, await readFile(file, 'utf8'));
   if (registry === undefined || sign.registry === undefined || sign.registry === registry) {
     return sign;
   }
@@ -95,10 +101,25 @@ async function readSign(root: string, registry: string | undefined): Promise<Sig
   );
 }
 
+function parseSign(file: string, text: string): Sign {
+  try {
+    return JSON.parse(text) as Sign;
+  } catch (cause) {
+    throw new Error(
+      `${file} is damaged: bring it back from a copy, or choose another folder; what is in this one can be restored all the same`,
+      { cause },
+    );
+  }
+}
+
 /** The names of the backups in a folder, the newest first. Throws when it is no folder of backups. */
 export async function listNames(root: string): Promise<string[]> {
-  if (!existsSync(join(root, SIGN))) throw new Error(`${root} is not a folder of backups`);
-  return (await readdir(root))
+  const entries = await readdir(root).catch((cause: NodeJS.ErrnoException): string[] => {
+    if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') return [];
+    throw cause;
+  });
+  if (!entries.includes(SIGN)) throw new Error(`${root} is not a folder of backups`);
+  return entries
     .filter((entry) => NAME.test(entry))
     .toSorted()
     .toReversed();

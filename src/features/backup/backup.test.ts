@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 
 import { sql } from 'kysely';
@@ -305,9 +306,43 @@ test('a folder with other things, of another registry, or whose parent is missin
     backUp(app, full),
     /holds other things than backups: choose an empty folder/,
   );
-  await assert.rejects(backUp(app, join(full, 'not', 'there')), /ENOENT/);
+  await assert.rejects(
+    backUp(app, join(full, 'not', 'there')),
+    /is not there: is its disk mounted/,
+  );
+  await assert.rejects(backUp(app, join(full, 'something')), /something is not a folder/);
 
   assert.deepEqual(await readdir(full), ['something']);
+});
+
+test('a damaged sign of the folder is told of, and what is in it can be restored', async (t) => {
+  const app = await start(t);
+  await pushImage(app.admin, APP, '1', { layers: ['layer'] });
+  await backUp(app, app.dir);
+  await truncate(join(app.dir, 'roadstead-backups.json'), 20);
+
+  await assert.rejects(backUp(app, app.dir), /roadstead-backups.json is damaged: bring it back/);
+
+  const place = await emptyPlace(t);
+  assert.deepEqual(await restoreInto(place, app.dir), []);
+});
+
+test('what others put into the folder is left alone, and in nobody’s way', async (t) => {
+  const app = await start(t);
+  await pushImage(app.admin, APP, '1', { layers: ['layer'] });
+  await backUp(app, app.dir);
+  const shard = dirname(blobPath(app.dir, digestOf('layer')));
+  const theirs = [app.dir, dirname(dirname(shard)), dirname(shard), shard].map((folder) =>
+    join(folder, '@eaDir'),
+  );
+  for (const folder of theirs) await mkdir(folder);
+  const files = [join(dirname(shard), 'Thumbs.db'), join(theirs[2]!, 'of theirs')];
+  for (const file of files) await writeFile(file, '');
+
+  const { removed } = await backUp(app, app.dir, { keep: 1 });
+
+  assert.equal(removed.length, 1);
+  for (const path of [...theirs, ...files]) assert.ok(existsSync(path), path);
 });
 
 test('only its owner can read a backup', async (t) => {

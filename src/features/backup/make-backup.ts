@@ -57,11 +57,20 @@ export async function makeBackup(options: BackupOptions): Promise<MadeBackup> {
   } catch (error) {
     // What can't be removed now the next run removes.
     await removeUnfinished(root).catch(() => {});
-    throw error;
+    throw explain(error, root);
   } finally {
     progress.end();
     lock.release();
   }
+}
+
+function explain(error: unknown, root: string): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
+  return new Error(
+    `the disk of ${root} is full: make room, or choose another one. Backups that were finished are whole; blobs that came stay for the next run`,
+    { cause: error },
+  );
 }
 
 /** A database of an older version has no table for it. */

@@ -29,19 +29,22 @@ async function isWhole(folder: string): Promise<boolean> {
   }
 }
 
-/** Removes content that no backup of the folder names. A backup that can't be read names who knows what. */
+/**
+ * Removes content that no backup of the folder names. A backup that can't be read names who knows what. What is not
+ * ours, such as the folders that a file server puts everywhere, is left alone.
+ */
 export async function sweepBlobs(root: string, signal: AbortSignal): Promise<number> {
   const lists = await openLists(root, signal);
   let removed = 0;
-  for (const algorithm of await listFolder(blobRoot(root))) {
-    for (const shard of await listFolder(join(blobRoot(root), algorithm))) {
+  for (const algorithm of await listFolders(blobRoot(root), /^sha\d+$/)) {
+    for (const shard of await listFolders(join(blobRoot(root), algorithm), /^[\da-f]{2}$/)) {
       signal.throwIfAborted();
       const named = new Set<string>();
       for (const list of lists) await list.collect(`${algorithm}:${shard}`, named);
       const folder = join(blobRoot(root), algorithm, shard);
-      for (const file of await readdir(folder)) {
-        if (named.has(`${algorithm}:${file}`)) continue;
-        await rm(join(folder, file));
+      for (const entry of await readdir(folder, { withFileTypes: true })) {
+        if (named.has(`${algorithm}:${entry.name}`) || !entry.isFile()) continue;
+        await rm(join(folder, entry.name));
         removed += 1;
       }
     }
@@ -49,8 +52,11 @@ export async function sweepBlobs(root: string, signal: AbortSignal): Promise<num
   return removed;
 }
 
-async function listFolder(folder: string): Promise<string[]> {
-  return existsSync(folder) ? (await readdir(folder)).toSorted(compare) : [];
+/** In the order of digests. */
+async function listFolders(folder: string, name: RegExp): Promise<string[]> {
+  if (!existsSync(folder)) return [];
+  const names = (await readdir(folder)).filter((entry) => name.test(entry));
+  return names.toSorted(compare);
 }
 
 const compare = (a: string, b: string) => (a < b ? -1 : 1);
