@@ -49,7 +49,10 @@ const REQUESTS: Record<string, Request | ((app: TestApp) => Promise<Request>)> =
   },
   'PUT /api/v2.0/users/:user_id/cli_secret': { params: SOMEBODY, body: {} },
   'PUT /api/v2.0/users/:user_id/sysadmin': { params: SOMEBODY, body: { sysadmin_flag: false } },
-  'PUT /api/v2.0/users/:user_id/password': { params: SOMEBODY, body: { new_password: PASSWORD } },
+  'PUT /api/v2.0/users/:user_id/password': {
+    params: SOMEBODY,
+    body: { new_password: `${PASSWORD}2` },
+  },
 };
 
 /** The same for what is in a project and has no project in its path. Made for each caller, who may use it up. */

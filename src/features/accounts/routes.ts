@@ -152,7 +152,7 @@ export const userRoutes: Routes = (app, platform) => {
       if (!isOwn) requireSystemAccess(request.caller, 'user:update');
       requireStrongPassword(new_password);
       const credential = await getCredential(request.params.user_id);
-      const { id, password_hash } = credential;
+      const { id, username, password_hash } = credential;
       const client = waitingClient(request);
       if (isOwn) await requireOldPassword(credential, old_password ?? '', client);
       const hash = await inTurn(client, async () => {
@@ -162,7 +162,7 @@ export const userRoutes: Routes = (app, platform) => {
       await inTransaction(db, async (tx) => {
         await store.updatePassword(tx, id, hash);
         await deleteSessions(tx, id, caller.id === id ? { exceptId: request.sessionId } : {});
-        await tell(tx, request, 'user.password_changed', (await getUser(id)).username);
+        await tell(tx, request, 'user.password_changed', username);
       });
       return reply.send(undefined);
     },

@@ -6,7 +6,8 @@ import Type, { type Static } from 'typebox';
 import { parseConditions } from '../../lib/list-query.ts';
 import { emit } from '../../platform/events/index.ts';
 import type { Routes } from '../../platform/http/routes.ts';
-import { actorOf, listAllowedProjectIds, SIGNED_IN } from '../access/index.ts';
+import { actorOf, SIGNED_IN } from '../access/index.ts';
+import { listReadableProjects } from './readable-projects.ts';
 import * as schema from './schema.ts';
 import { eachAuditBatch, type AuditRow, type AuditScope } from './store.ts';
 import { toCsvLine } from './to-csv.ts';
@@ -42,7 +43,7 @@ export const auditExportRoutes: Routes = (app, { db }) => {
       config: { access: SIGNED_IN },
     },
     async (request, reply) => {
-      const scope = await listAllowedProjectIds(db, request.caller, 'log:list');
+      const scope = await listReadableProjects(db, request.caller);
       return send(request, reply, request.query, scope);
     },
   );

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 
 import { sql } from 'kysely';
 
+import { createRobot, grant } from '../../../test/harness/robots.ts';
 import { startApp, type TestApp } from '../../../test/harness.ts';
 import { dispatching } from '../../platform/events/index.ts';
 
@@ -87,6 +88,21 @@ test('an export holds what one may read, and a wrong filter is said at once', as
   assert.equal(await read('anonymous', ''), 401);
   assert.equal((await app.as('admin').get(`${EXPORT}?q=op_time=never`)).statusCode, 400);
   assert.equal((await app.as('admin').get(`${EXPORT}?format=xls`)).statusCode, 422);
+});
+
+test('a robot that may read the whole log exports the whole log', async (t) => {
+  const app = await startApp(t);
+  const robot = await createRobot(app, {
+    name: 'archive',
+    permissions: [grant('/', 'audit-log:list')],
+  });
+  await dispatch(app);
+
+  const listed = (await robot.get('/api/v2.0/auditlog-exts')).json<unknown[]>();
+  const reply = await robot.get(`${EXPORT}?format=jsonl`);
+
+  assert.ok(listed.length > 0);
+  assert.equal(reply.body.trimEnd().split('\n').length, listed.length);
 });
 
 test('whoever goes away in the middle of an export leaves no connection in use', async (t) => {

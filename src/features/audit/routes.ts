@@ -4,7 +4,8 @@ import Type, { type Static } from 'typebox';
 import { OPERATIONS } from '../../platform/events/index.ts';
 import { ListQuery, setPageHeaders, toListOptions } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
-import { hasSystemPermission, listAllowedProjectIds, SIGNED_IN } from '../access/index.ts';
+import { SIGNED_IN } from '../access/index.ts';
+import { listReadableProjects } from './readable-projects.ts';
 import * as schema from './schema.ts';
 import { listAudit, type AuditRow, type AuditScope } from './store.ts';
 import { toLegacyReply, toReply } from './to-reply.ts';
@@ -29,7 +30,7 @@ export const auditRoutes: Routes = (app, { db }) => {
     },
     async (request, reply) => {
       const rows = await list(request, reply, request.query, {
-        scope: await readableProjects(request),
+        scope: await listReadableProjects(db, request.caller),
       });
       return rows.map(toReply);
     },
@@ -65,7 +66,7 @@ export const auditRoutes: Routes = (app, { db }) => {
       config: { access: SIGNED_IN },
     },
     async (request, reply) => {
-      const scope = await readableProjects(request);
+      const scope = await listReadableProjects(db, request.caller);
       return (await list(request, reply, request.query, { scope, isLegacy: true })).map(
         toLegacyReply,
       );
@@ -104,11 +105,6 @@ export const auditRoutes: Routes = (app, { db }) => {
     },
     () => EVENT_TYPES.map((event_type) => ({ event_type })),
   );
-
-  async function readableProjects({ caller }: FastifyRequest): Promise<AuditScope> {
-    if (hasSystemPermission(caller, 'audit-log:list')) return 'all';
-    return listAllowedProjectIds(db, caller, 'log:list');
-  }
 
   async function list(
     request: FastifyRequest,

@@ -90,7 +90,9 @@ export async function listAudit(
   const end = page.offset + rows.length;
   const isLast = rows.length < page.limit && (rows.length > 0 || page.offset === 0);
   if (isLast) return { rows, total: end };
-  return { rows, total: await countAuditRows(db, filter, end) };
+  const total = await countAuditRows(db, filter, end);
+  // Behind the last page: no link may lead on.
+  return { rows, total: rows.length === 0 ? Math.min(total, end) : total };
 }
 
 async function listAuditRows(

@@ -45,10 +45,13 @@ export const GROUPS = {
       maximum: Number.MAX_SAFE_INTEGER,
       description: 'Quota in bytes of a new project; -1 is none.',
     }),
-    notification_enable: flag(true, 'Whether webhooks are called.'),
+    notification_enable: flag(true, 'Whether webhooks are called; nothing reads it yet.'),
     pull_time_update_disable: flag(false, 'Do not record when an artifact was last pulled.'),
     pull_count_update_disable: flag(false, 'Do not count pulls.'),
-    scanner_skip_update_pulltime: flag(false, 'A pull by a scanner does not count as one.'),
+    scanner_skip_update_pulltime: flag(
+      false,
+      'A pull by a scanner does not count as one; nothing reads it yet.',
+    ),
     banner_message: text(
       '',
       'What the portal shows to everybody: a text in JSON with `message`, `closable`, `type` (`success`, `info`, `warning`, `danger`), `fromDate` and `toDate`.',

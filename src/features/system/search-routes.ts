@@ -5,6 +5,7 @@ import { PageQuery, toLimits } from '../../platform/http/paging.ts';
 import type { Routes } from '../../platform/http/routes.ts';
 import { findOwnProjects } from '../access/index.ts';
 import { ProjectReply, searchProjects, showProject } from '../projects/index.ts';
+import { listProjectsWithRepositories } from './projects-with-repositories.ts';
 import { searchRepositories } from './store.ts';
 
 const SearchQuery = Type.Object({
@@ -50,7 +51,11 @@ export const searchRoutes: Routes = (app, { db }) => {
       const projects = await searchProjects(db, wanted, toLimits(query));
       return {
         project: projects.map((project) => showProject(project, roles.get(project.id) ?? [])),
-        repository: await searchRepositories(db, wanted, toLimits(query)),
+        repository: await searchRepositories(
+          db,
+          { ...wanted, visibleIn: await listProjectsWithRepositories(db, caller, visibleIn) },
+          toLimits(query),
+        ),
       };
     },
   );

@@ -3,11 +3,41 @@ import { test } from 'node:test';
 
 import { startApp } from '../../../test/harness.ts';
 import { must, pushImage } from '../../../test/harness/registry.ts';
+import { createRobot, grant } from '../../../test/harness/robots.ts';
 
 interface Found {
   project: { name: string }[];
   repository: { repository_name: string }[];
 }
+
+test('a robot finds the repositories that it may list', async (t) => {
+  const app = await startApp(t);
+  await app.createProject('team');
+  await pushImage(app.as('admin'), 'team/app', 'v1');
+  const found: Record<string, unknown[]> = {};
+
+  for (const [name, ...permissions] of [
+    ['projects', grant('/', 'project:list')],
+    ['quotas', grant('*', 'quota:read')],
+    ['repositories', grant('*', 'repository:list')],
+  ] as [string, ...ReturnType<typeof grant>[]][]) {
+    const robot = await createRobot(app, { name, permissions });
+    const search = (await robot.get('/api/v2.0/search?q=team')).json<Found>();
+    const statistics = (await robot.get('/api/v2.0/statistics')).json();
+    found[name] = [
+      search.project.length,
+      search.repository.length,
+      statistics.private_project_count,
+      statistics.private_repo_count,
+    ];
+  }
+
+  assert.deepEqual(found, {
+    projects: [1, 0, 1, 0],
+    quotas: [1, 0, 1, 0],
+    repositories: [1, 1, 1, 1],
+  });
+});
 
 test('a search finds projects and repositories by a part of their names, as far as the caller may see', async (t) => {
   const { as, createProject, createUser } = await startApp(t);

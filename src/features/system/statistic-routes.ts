@@ -4,6 +4,7 @@ import { remember } from '../../lib/remember.ts';
 import { Reply } from '../../platform/http/harbor-body.ts';
 import type { Routes } from '../../platform/http/routes.ts';
 import { listOwnProjectIds, SIGNED_IN } from '../access/index.ts';
+import { listProjectsWithRepositories } from './projects-with-repositories.ts';
 import { countProjects, sumStoredBytes } from './store.ts';
 
 const StatisticReply = Reply({
@@ -36,7 +37,8 @@ export const statisticRoutes: Routes = (app, { db }) => {
     async ({ caller }) => {
       const isSysadmin = caller.user?.isSysadmin === true;
       const visibleIn = await listOwnProjectIds(db, caller);
-      const counts = await countProjects(db, visibleIn);
+      const repositoriesIn = await listProjectsWithRepositories(db, caller, visibleIn);
+      const counts = await countProjects(db, { visibleIn, repositoriesIn });
       return {
         ...counts,
         total_project_count: isSysadmin

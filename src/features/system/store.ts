@@ -53,13 +53,16 @@ export interface ProjectCounts {
   public_repo_count: number;
 }
 
-export async function countProjects(db: Db, visibleIn: Visible): Promise<ProjectCounts> {
+export async function countProjects(
+  db: Db,
+  { visibleIn, repositoriesIn }: { visibleIn: Visible; repositoriesIn: Visible },
+): Promise<ProjectCounts> {
   const { rows } = await sql<ProjectCounts>`
     select count(*) filter (where not p.is_public) as private_project_count,
            coalesce(sum(r.number) filter (where not p.is_public), 0)::bigint as private_repo_count,
            count(*) filter (where p.is_public) as public_project_count,
            coalesce(sum(r.number) filter (where p.is_public), 0)::bigint as public_repo_count
-    from live_project p join project_repositories r on r.project_id = p.id
+    from live_project p left join project_repositories r on r.project_id = p.id and ${isVisible(repositoriesIn)}
     where ${isVisible(visibleIn)}`.execute(db);
   return rows[0]!;
 }

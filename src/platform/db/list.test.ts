@@ -58,6 +58,9 @@ const WRONG = [
   'public=maybe',
   'creation_time=yesterday',
   'creation_time=2026-13-01',
+  'creation_time=[2026-02-30~]',
+  'creation_time=0000-01-01',
+  'creation_time=2026-01-01T00:00:00+23:00',
 ];
 
 test('lists are filtered and sorted by the fields they have', async (t) => {

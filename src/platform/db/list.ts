@@ -128,9 +128,18 @@ function isOfType(type: ListColumn['type'], value: string): boolean {
 
 const TIME = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d:\d\d(?:\.\d{1,9})?)(Z|[+-]\d\d:\d\d)?)?$/;
 
-/** In UTC where it names no zone. */
+/** In UTC where it names no zone. Undefined for a day that is none: `Date.parse` takes the 30th of February. */
 function toTime(value: string): string | undefined {
   const [, day, time = '00:00:00', zone = 'Z'] = TIME.exec(value) ?? [];
+  if (day === undefined || day < '0001' || !isDay(day)) return undefined;
   const text = `${day}T${time}${zone}`;
-  return day === undefined || Number.isNaN(Date.parse(text)) ? undefined : text;
+  return Number.isNaN(Date.parse(text)) || !ZONE.test(zone) ? undefined : text;
+}
+
+/** PostgreSQL's furthest. */
+const ZONE = /^(?:Z|[+-](?:0\d|1[0-5]):[0-5]\d)$/;
+
+function isDay(day: string): boolean {
+  const time = Date.parse(`${day}T00:00:00Z`);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day);
 }

@@ -136,3 +136,17 @@ test('what can not be written now is written later', async (t) => {
     [2],
   );
 });
+
+test('a name that looks like that of all others takes nobody the place', async (t) => {
+  const { recorder, readOutbox } = await start(t);
+  for (let number = 0; number < 50; number++) {
+    recorder.record({ ...wrong('system:others'), client: `192.0.2.7 ${number}` });
+  }
+  await recorder.stop();
+  await recorder.stop(); // the second time nothing of them is left
+
+  recorder.record(wrong('eve'));
+  await recorder.flush();
+
+  assert.equal((await readOutbox()).at(-1)!.actor, 'eve');
+});

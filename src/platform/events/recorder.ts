@@ -20,6 +20,8 @@ const OTHERS = 'system:others';
 interface Kind {
   occurrence: Occurrence;
   policy: keyof typeof POLICIES;
+  /** It stands for all that were too many: its actor alone does not say so, clients name theirs as they like. */
+  isOthers: boolean;
   /** Those that are not written yet. */
   count: number;
   quietUntil: number;
@@ -63,7 +65,7 @@ export class Recorder {
     if (kind !== undefined) {
       kind.count++;
     } else if (number < POLICIES[policy].most) {
-      this.#kinds.set(key, { occurrence, policy, count: 1, quietUntil: 0 });
+      this.#kinds.set(key, { occurrence, policy, isOthers: false, count: 1, quietUntil: 0 });
       this.#numbers.set(policy, number + 1);
     } else {
       this.#countWithOthers(occurrence, policy);
@@ -77,8 +79,14 @@ export class Recorder {
 
   #countWithOthers({ type, result }: Occurrence, policy: Kind['policy']): void {
     const occurrence: Occurrence = { type, result, subject: {}, actor: OTHERS, client: '' };
-    const key = keyOf(occurrence);
-    const others = this.#kinds.get(key) ?? { occurrence, policy, count: 0, quietUntil: 0 };
+    const key = `others ${keyOf(occurrence)}`;
+    const others = this.#kinds.get(key) ?? {
+      occurrence,
+      policy,
+      isOthers: true,
+      count: 0,
+      quietUntil: 0,
+    };
     others.count++;
     this.#kinds.set(key, others);
   }
@@ -122,11 +130,9 @@ export class Recorder {
     }
   }
 
-  #forget(key: string, { policy, occurrence }: Kind): void {
+  #forget(key: string, { policy, isOthers }: Kind): void {
     this.#kinds.delete(key);
-    if (occurrence.actor !== OTHERS) {
-      this.#numbers.set(policy, this.#numbers.get(policy)! - 1);
-    }
+    if (!isOthers) this.#numbers.set(policy, this.#numbers.get(policy)! - 1);
   }
 }
 

@@ -252,6 +252,8 @@ test('a project that is in the trash takes its robots out of sight, and brings t
   const signedIn = await robot.get('/v2/');
   const read = await admin.get(`${ROBOTS}/${robot.id}`);
   const without = await namespaces();
+  const shown = (await admin.get(`${ROBOTS}/${wide.id}`)).json();
+  must(await admin.put(`${ROBOTS}/${wide.id}`, { ...shown, description: 'changed' }), 200);
   const [deletion] = (await admin.get('/api/v2.0/trash')).json();
   must(await admin.post(`/api/v2.0/trash/${deletion.id}/restore`, { new_name: 'back' }), 200);
   const restored = (await admin.get(`${ROBOTS}/${robot.id}`)).json();

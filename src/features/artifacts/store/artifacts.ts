@@ -81,9 +81,9 @@ const listFields = (scope: ArtifactScope): ListFields => ({
       throw badQuery('labels can only be ids of labels that an artifact has all of: (1 2)');
     }
     const ids = [...new Set(condition.values.map(Number))];
-    return sql`m.id in (
-      select l.manifest_id from artifact_label l where l.label_id = any (${ids}::bigint[])
-      group by l.manifest_id having count(*) = ${ids.length})`;
+    return sql`(
+      select count(*) from artifact_label l
+      where l.manifest_id = m.id and l.label_id = any (${ids}::bigint[])) = ${ids.length}`;
   },
 });
 

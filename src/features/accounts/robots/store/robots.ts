@@ -176,7 +176,9 @@ export async function updateRobot(
     .where('id', '=', id)
     .executeTakeFirst();
   if (numUpdatedRows === 0n) return false;
-  await tx.deleteFrom('robot_permission').where('robot_id', '=', id).execute();
+  // Who changed it has not seen what it may do in projects in the trash.
+  await sql`delete from robot_permission where robot_id = ${id}
+    and (project_id is null or project_id in (select id from live_project))`.execute(tx);
   try {
     await insertGrants(tx, id, grants);
   } catch (cause) {
