@@ -64,13 +64,15 @@ test('one address can ask for some accounts in a row, then it has to wait; admin
   await allow();
 
   const replies = await Promise.all(
-    Array.from({ length: 25 }, (_, number) => register(`user${number}`, 'weak')),
+    Array.from({ length: 20 }, (_, number) => register(`user${number}`, 'weak')),
   );
-  const late = await register('late');
+  assert.ok(replies.every(({ statusCode }) => statusCode === 400));
+  let late = replies[0]!;
+  for (let times = 0; late.statusCode !== 429 && times < 12; times++) {
+    late = await register('late', 'weak'); // it has to wait longer each time
+  }
   const elsewhere = await register('elsewhere', PASSWORD, '198.51.100.1');
 
-  const refused = replies.filter(({ statusCode }) => statusCode === 429);
-  assert.ok(refused.length >= 5);
   assert.equal(late.statusCode, 429);
   assert.match(late.json().errors[0].message, /try again in \d+ s/);
   assert.ok(Number(late.headers['retry-after']) >= 1);

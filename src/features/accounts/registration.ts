@@ -30,9 +30,8 @@ export async function requireMayRegister(
 
 async function requireFew(db: Db, network: string): Promise<void> {
   const subject = `registration:${network}`;
-  await store.recordFailure(db, subject, POLICY);
-  const seconds = await store.findBlockedSeconds(db, [subject]);
-  if (seconds === 0) return;
+  if (await store.takeTurn(db, subject, POLICY)) return;
+  const seconds = Math.max(1, await store.findBlockedSeconds(db, [subject]));
   throw new Refusal(
     'TOOMANYREQUESTS',
     `too many accounts were asked for from this address; try again in ${seconds} s`,

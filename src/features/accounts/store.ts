@@ -277,8 +277,18 @@ export interface FailurePolicy {
 }
 
 /** Counts a failure: behind the free ones the wait is one second and doubles with each. Forgotten after an hour. */
-export async function recordFailure(db: Db, subject: string, { free, maxSeconds }: FailurePolicy) {
-  await sql`
+export async function recordFailure(db: Db, subject: string, policy: FailurePolicy): Promise<void> {
+  await countOne(subject, policy).execute(db);
+}
+
+/** Counts it in the same way, unless it has to wait. Answers whether it was counted. */
+export async function takeTurn(db: Db, subject: string, policy: FailurePolicy): Promise<boolean> {
+  const { rows } = await sql`${countOne(subject, policy)}
+    where f.blocked_until <= clock_timestamp() returning f.subject`.execute(db);
+  return rows.length > 0;
+}
+
+const countOne = (subject: string, { free, maxSeconds }: FailurePolicy) => sql`
     insert into sign_in_failure as f (subject, failures, failed_at, blocked_until)
     values (${subject}, 1, now(), now())
     on conflict (subject) do update set
@@ -287,8 +297,7 @@ export async function recordFailure(db: Db, subject: string, { free, maxSeconds 
       blocked_until = case
         when f.failed_at < now() - interval '1 hour' or f.failures < ${free} then now()
         else now() + make_interval(secs => least(${maxSeconds}, power(2, least(f.failures - ${free}, 20))))
-      end`.execute(db);
-}
+      end`;
 
 export async function forgetFailures(db: Db, subjects: string[]): Promise<void> {
   await sql`delete from sign_in_failure

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test, type TestContext } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 
 import { must } from '../../../test/harness/registry.ts';
 import { startApp } from '../../../test/harness.ts';
@@ -61,8 +62,11 @@ async function listen(t: TestContext, port = 0) {
     close,
     port: listensOn,
     endpoint: `127.0.0.1:${listensOn}`,
-    resources: () =>
-      lines.map((line) => (JSON.parse(line.slice(line.indexOf('{'))) as Entry).resource),
+    /** What entries were about, when so many have come. */
+    async resources(count: number) {
+      for (let waits = 0; lines.length < count && waits < 600; waits++) await setTimeout(100);
+      return lines.map((line) => (JSON.parse(line.slice(line.indexOf('{'))) as Entry).resource);
+    },
   };
 }
 
@@ -85,7 +89,7 @@ test('entries are forwarded in order, each once, from when a server is named, wh
   await Promise.all([forward(platform), forward(other.platform)]);
   await forward(platform);
 
-  assert.deepEqual(syslog.resources(), names);
+  assert.deepEqual(await syslog.resources(names.length), names);
   assert.match(
     syslog.lines[0]!,
     /^<110>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [!-~]+ roadstead - create_project - \{"id":\d+,"username":"ann",/,
@@ -108,7 +112,7 @@ test('what the server did not take is sent when it is back, and what happened wh
 
   const again = await listen(t, syslog.port);
   await forward(platform);
-  assert.deepEqual(again.resources(), ['waits']);
+  assert.deepEqual(await again.resources(1), ['waits']);
 
   await set({ audit_log_forward_endpoint: '' });
   await happen('project.created', 'unseen');
@@ -120,7 +124,7 @@ test('what the server did not take is sent when it is back, and what happened wh
   await happen('project.created', 'seen');
   await dispatch();
   await forward(platform);
-  assert.deepEqual(again.resources(), ['waits', 'seen']);
+  assert.deepEqual(await again.resources(2), ['waits', 'seen']);
 });
 
 test('a name can not begin a line of its own', async (t) => {
@@ -140,6 +144,7 @@ test('a name can not begin a line of its own', async (t) => {
   await dispatch();
   await forward(platform);
 
+  await syslog.resources(2);
   const lines = syslog.lines.filter((line) => line.includes('forged'));
   assert.equal(lines.length, 1);
   assert.match(lines[0]!, /^<108>1 .* login_user - \{.*"result_code":"UNAUTHORIZED"/);
@@ -171,7 +176,7 @@ test('disabled types are neither listed nor forwarded, those that are only forwa
   assert.deepEqual(listed.ids, [5, 4, 1]);
   assert.deepEqual((await list('auditlog-exts?page_size=1&page=2')).ids, [4]);
   assert.equal(exported.split('\n').length - 1, 3);
-  assert.deepEqual(syslog.resources(), ['project.deleted', 'configuration', 'forwarded']);
+  assert.deepEqual(await syslog.resources(3), ['project.deleted', 'configuration', 'forwarded']);
   const feed = await platform.db.selectFrom('event').select('seq').execute();
   assert.equal(feed.length, 6);
 });
