@@ -57,7 +57,7 @@ export async function createApp(platform: Platform, options: AppOptions): Promis
   app.decorateRequest('address', '');
   app.addHook('onRoute', requireDeclaredAccess);
   const methods = collectMethods(app);
-  app.setErrorHandler(createErrorHandler({ externalUrl: config.external_url }));
+  app.setErrorHandler(createErrorHandler(platform, { externalUrl: config.external_url }));
   app.addHook('onRequest', (request, reply, done) => {
     observeRequest(request, reply, platform);
     // Its client is to come again over a new connection, which a load balancer gives to another node.

@@ -5,6 +5,7 @@ import {
   findRepositoryScope,
   isPermission,
   isSignedIn,
+  MissingRight,
   requireChangeable,
   recordRefusal,
   requireProjectAccess,
@@ -40,7 +41,7 @@ export function requireDeclaredAccess({ method, url, config }: RouteOptions): vo
   }
 }
 
-/** Asks the permission that the route declares. Who is known and has not got it is written down. */
+/** Asks the permission that the route declares. Who is known and has not got it is written down, here or with the reply. */
 export async function authorize(
   platform: Pick<Platform, 'lookups' | 'recorder'>,
   request: FastifyRequest,
@@ -49,7 +50,10 @@ export async function authorize(
     await askAccess(platform.lookups, request);
   } catch (error) {
     const { access, project, repository } = request.routeOptions.config;
-    const isRight = error instanceof Refusal && (error.status === 401 || error.status === 403);
+    const isRight =
+      error instanceof Refusal &&
+      !(error instanceof MissingRight) &&
+      (error.status === 401 || error.status === 403);
     // A token that lacks it is on its way to a better one, and what that does not get is written down there.
     if (isRight && request.caller.grants === undefined) {
       const named = repository && findRepositoryName(repository(request));

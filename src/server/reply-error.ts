@@ -1,8 +1,10 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 
+import { MissingRight, recordRefusal } from '../features/access/index.ts';
 import { Refusal, type RefusalCode } from '../lib/errors.ts';
 import { LruMap } from '../lib/lru-map.ts';
 import { isDatabaseFull, isDatabaseUnavailable, isUnstorableText } from '../platform/db/errors.ts';
+import type { Platform } from '../platform/index.ts';
 import { wantedAccess } from './authorize.ts';
 import { closeWhenRead, limitRestTime, restOfBody } from './body-time.ts';
 import { challenge } from './challenge.ts';
@@ -30,14 +32,18 @@ const TELL_AGAIN_MS = 1000;
 const MOST_TO_READ = 1024 * 1024;
 
 /** Turns whatever was thrown into an answer: a refusal as it is, everything else into 500 and a log line. */
-export function createErrorHandler({ externalUrl }: { externalUrl: string | undefined }) {
+export function createErrorHandler(
+  platform: Pick<Platform, 'lookups' | 'recorder'>,
+  { externalUrl }: { externalUrl: string | undefined },
+) {
   const isNews = rememberNews();
-  return (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+  return async (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const refusal = toRefusal(error, request);
+    if (error instanceof MissingRight) await recordMissingRight(platform, request, error);
     if (reply.raw.headersSent) {
       request.log.warn({ err: error }, 'answer broken off');
       reply.raw.destroy();
-      return;
+      return reply;
     }
     dropHeadersOfContent(reply);
     limitRestTime(request);
@@ -52,7 +58,7 @@ export function createErrorHandler({ externalUrl }: { externalUrl: string | unde
       void reply
         .code(500)
         .send(toBody('UNKNOWN', 'internal server error; the log has it under this request id'));
-      return;
+      return reply;
     }
     if (refusal.status === 401) {
       void reply.header('www-authenticate', wayIn(request, refusal, externalUrl));
@@ -61,11 +67,23 @@ export function createErrorHandler({ externalUrl }: { externalUrl: string | unde
     if (refusal.status >= 500 && isNews(refusal.message)) {
       request.log.error({ err: refusal.cause ?? refusal }, 'request refused');
     }
-    void reply
+    return reply
       .code(refusal.status)
       .headers(refusal.headers)
       .send(toBody(codeFor(request, refusal), refusal.message, refusal.detail));
   };
+}
+
+/** A token that lacks it is on its way to a better one, and what that does not get is written down there. */
+async function recordMissingRight(
+  platform: Pick<Platform, 'lookups' | 'recorder'>,
+  request: FastifyRequest,
+  { permission, project, code }: MissingRight,
+): Promise<void> {
+  if (request.caller.grants !== undefined) return;
+  await recordRefusal(platform, request, { access: permission, code, project }).catch(
+    (err: unknown) => request.log.warn({ err }, 'refusal not written down'),
+  );
 }
 
 /** Writing down each of thousands of refusals for the same reason would only add to the load. */

@@ -27,6 +27,24 @@ function requireSignedIn(caller: Caller): void {
   }
 }
 
+/** Who is known asked for what they have no right to; the audit log is told of it. */
+export class MissingRight extends Refusal {
+  readonly permission: string;
+  readonly project: { name: string } | { id: number } | undefined;
+
+  constructor(
+    message: string,
+    {
+      permission,
+      project,
+    }: Pick<MissingRight, 'permission'> & Partial<Pick<MissingRight, 'project'>>,
+  ) {
+    super('FORBIDDEN', message);
+    this.permission = permission;
+    this.project = project;
+  }
+}
+
 /** Whether the caller may do this to the registry as a whole. */
 export function hasSystemPermission({ user, robot }: Caller, permission: string): boolean {
   if (user?.isSysadmin === true) return PERMISSIONS.system.has(permission);
@@ -38,7 +56,7 @@ export function requireSystemAccess(caller: Caller, permission: string): void {
   requireSignedIn(caller);
   if (permission === SIGNED_IN || hasSystemPermission(caller, permission)) return;
   const who = caller.robot === undefined ? 'a system administrator' : 'a robot that has it';
-  throw new Refusal('FORBIDDEN', `forbidden: ${permission} needs ${who}`);
+  throw new MissingRight(`forbidden: ${permission} needs ${who}`, { permission });
 }
 
 /**
@@ -58,9 +76,9 @@ export async function requireProjectAccess(
   }
   if (standing !== undefined && hasPermission(caller, standing, permission)) return standing;
   requireSignedIn(caller);
-  throw new Refusal(
-    'FORBIDDEN',
+  throw new MissingRight(
     `forbidden: you lack ${permission} in this project, or it does not exist`,
+    { permission, project: key },
   );
 }
 

@@ -22,6 +22,7 @@ export {
   listAllowedProjectIds,
   listOwnProjectIds,
   requireProjectAccess,
+  MissingRight,
   requireSystemAccess,
   SIGNED_IN,
   type MissingAccess,

@@ -5,6 +5,7 @@ import { PASSWORD, startApp, type TestApp, type TestOptions } from '../../../tes
 import { openBrowser } from '../../../test/harness/browser.ts';
 import { basic } from '../../../test/harness/client.ts';
 import { pushImage } from '../../../test/harness/registry.ts';
+import { createRobot, grant } from '../../../test/harness/robots.ts';
 import { dispatching } from '../../platform/events/index.ts';
 
 interface Entry {
@@ -157,4 +158,35 @@ test('what somebody may not do is in the log of the project, also when they ask 
     all.map(short).filter((entry) => !inProject.map(short).includes(entry)),
     ['guest: delete user: : FORBIDDEN'],
   );
+});
+
+test('what somebody may not do is in the log, whoever finds that out', async (t) => {
+  const app = await start(t);
+  const robot = await createRobot(app, {
+    name: 'ci',
+    permissions: [grant('team', 'repository:pull')],
+  });
+  const guest = app.as('guest');
+
+  const replies = [
+    await guest.put('/api/v2.0/users/1/password', { new_password: 'Passw0rdOther' }),
+    await guest.put(`/api/v2.0/robots/${robot.id}`, {
+      name: robot.name,
+      level: 'project',
+      duration: -1,
+      permissions: [grant('team', 'repository:pull')],
+    }),
+    await guest.delete('/api/v2.0/projects/team'),
+  ];
+  const log = await read(app, 'q=username=guest,operation_result=false&sort=id');
+
+  assert.deepEqual(
+    replies.map(({ statusCode }) => statusCode),
+    [403, 403, 403],
+  );
+  assert.deepEqual(log.map(short).toSorted(), [
+    'guest: delete project: team: FORBIDDEN',
+    'guest: update robot: team: FORBIDDEN',
+    'guest: update user: : FORBIDDEN',
+  ]);
 });

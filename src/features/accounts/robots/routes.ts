@@ -10,6 +10,7 @@ import { ListQuery, setPageHeaders, toListOptions } from '../../../platform/http
 import type { Routes } from '../../../platform/http/routes.ts';
 import { waitingClient } from '../../../platform/http/waiting-client.ts';
 import {
+  MissingRight,
   findStanding,
   hasPermission,
   hasSystemPermission,
@@ -229,7 +230,10 @@ export const robotRoutes: Routes = (app, { db, lookups }) => {
     if (robot === undefined) throw notFound('robot', id);
     if (await mayDo(caller, robot, action)) return robot;
     if (!(await mayDo(caller, robot, 'read'))) throw notFound('robot', id);
-    throw new Refusal('FORBIDDEN', `forbidden: you lack robot:${action} for this robot`);
+    throw new MissingRight(`forbidden: you lack robot:${action} for this robot`, {
+      permission: `robot:${action}`,
+      project: robot.project_id === null ? undefined : { id: robot.project_id },
+    });
   }
 
   async function mayDo(caller: Caller, robot: store.Robot, action: Action): Promise<boolean> {
