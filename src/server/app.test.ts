@@ -108,7 +108,7 @@ const BODIES: [what: string, body: string, headers: Record<string, string>, stat
   ['no JSON', 'project_name=a', JSON_TYPE, 400],
   ['empty', '', JSON_TYPE, 422],
   ['a prototype', '{"project_name":"a","__proto__":{"x":1}}', JSON_TYPE, 400],
-  ['very deep', `${'['.repeat(100_000)}${']'.repeat(100_000)}`, JSON_TYPE, 422],
+  ['very deep', `${'['.repeat(100_000)}${']'.repeat(100_000)}`, JSON_TYPE, 400],
   ['very long', `{"project_name":"${'a'.repeat(1_100_000)}"}`, JSON_TYPE, 413],
   ['a form', 'project_name=a', { 'content-type': 'application/x-www-form-urlencoded' }, 415],
   ['text', '{"project_name":"a"}', { 'content-type': 'text/plain' }, 415],
@@ -212,3 +212,37 @@ test('what is no HTTP is answered with 400, and others are served on', async (t)
   );
   assert.equal((await fetch(`${url.href}api/v2.0/ping`)).status, 200);
 });
+
+const nest = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`;
+const FAULTS: [what: string, body: string, message: RegExp][] = [
+  ['nested', `{"project_name":"deep","metadata":{"public":${nest(10_000)}}}`, /nested more than/],
+  [
+    'long',
+    `{"project_name":"long","cve_allowlist":{"items":[${'1,'.repeat(300_000)}1]}}`,
+    /values/,
+  ],
+  [
+    'half',
+    String.raw`{"project_name":"half","metadata":{"x":"\ud800y"}}`,
+    /character that is none/,
+  ],
+  ['key', String.raw`{"project_name":"half","metadata":{"x\ud800":"y"}}`, /character that is none/],
+  ['nul', String.raw`{"project_name":"nul\u0000"}`, /character NUL/],
+];
+for (const [what, payload, message] of FAULTS) {
+  test(`a body that no schema should have to look at is refused: ${what}`, async (t) => {
+    const { app } = await startApp(t);
+    const reply = await app.inject({
+      method: 'POST',
+      url: '/api/v2.0/projects',
+      headers: {
+        authorization: `Basic ${btoa('admin:Adm1nAdm1n')}`,
+        'content-type': 'application/json',
+      },
+      payload,
+    });
+
+    assert.equal(reply.statusCode, 400);
+    assert.match(reply.json().errors[0].message, message);
+  });
+}

@@ -31,6 +31,8 @@ export function compileValidator({
   const isText = httpPart !== 'body';
 
   return (input: unknown): Validation => {
+    const fault = isText ? undefined : findFault(input);
+    if (fault !== undefined) return { error: new ValidationError(`body ${fault}`, false) };
     const filled = Value.Default(type, isText ? input : leaveNullsOut(type, input));
     const value = isText ? convertTexts(type, filled) : Value.Clean(type, filled);
     if (check.Check(value)) return { value };
@@ -39,6 +41,29 @@ export function compileValidator({
     const message = `${place} ${first?.message ?? 'is not as described'}`;
     return { error: new ValidationError(message, isText || first?.keyword === 'type') };
   };
+}
+
+/** Checking takes time for each value of a body, and a call for each level. */
+const MOST_VALUES = 25_000;
+const MOST_LEVELS = 50;
+
+/** What is wrong with a body whatever its schema. */
+function findFault(body: unknown): string | undefined {
+  const open = [{ value: body, level: 0 }];
+  for (let count = 0; open.length > 0; count += 1) {
+    const { value, level } = open.pop()!;
+    if (count + open.length > MOST_VALUES) return `has more than ${MOST_VALUES} values`;
+    if (level > MOST_LEVELS) return `is nested more than ${MOST_LEVELS} deep`;
+    if (typeof value === 'string') {
+      if (value.includes('\0')) return 'holds the character NUL';
+      if (!value.isWellFormed()) return 'holds a character that is none';
+    } else if (typeof value === 'object' && value !== null) {
+      for (const member of Array.isArray(value) ? value : Object.entries(value).flat()) {
+        open.push({ value: member, level: level + 1 });
+      }
+    }
+  }
+  return undefined;
 }
 
 interface BodySchema {

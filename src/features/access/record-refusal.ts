@@ -13,6 +13,9 @@ export interface RefusedAccess {
   repository?: string | undefined;
 }
 
+/** No project has a longer one; what somebody makes up fills no log. */
+const LONGEST_NAME = 255;
+
 /** Writes down, for the audit log, that somebody who has signed in asked for what they may not do. */
 export async function recordRefusal(
   { lookups, recorder }: Pick<Platform, 'lookups' | 'recorder'>,
@@ -38,5 +41,6 @@ function nameSubject(
 ): Record<string, string> {
   if (repository !== undefined) return { repository };
   if (project === undefined) return {};
-  return { project: 'name' in project ? project.name : String(project.id) };
+  const name = 'name' in project ? project.name : String(project.id);
+  return { project: name.slice(0, LONGEST_NAME) };
 }

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
 
 import { parseConditions } from '../../lib/list-query.ts';
+import { requireStorable } from '../../platform/db/batched-query.ts';
 import { emit } from '../../platform/events/index.ts';
 import type { Routes } from '../../platform/http/routes.ts';
 import { actorOf, SIGNED_IN } from '../access/index.ts';
@@ -70,6 +71,7 @@ export const auditExportRoutes: Routes = (app, { db }) => {
     scope: AuditScope,
   ) {
     const { standing } = request;
+    requireStorable(q ?? '');
     const filter = { scope, conditions: parseConditions(q) };
     const batches = eachAuditBatch(db, filter);
     const first = await batches.next(); // what is wrong with the filter is said before the answer begins

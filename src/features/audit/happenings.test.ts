@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 
+import { sql } from 'kysely';
+
 import { PASSWORD, startApp, type TestApp, type TestOptions } from '../../../test/harness.ts';
 import { openBrowser } from '../../../test/harness/browser.ts';
 import { basic } from '../../../test/harness/client.ts';
@@ -189,4 +191,28 @@ test('what somebody may not do is in the log, whoever finds that out', async (t)
     'guest: update robot: team: FORBIDDEN',
     'guest: update user: : FORBIDDEN',
   ]);
+});
+
+test('no name that somebody makes up, and no number of them, stops the log', async (t) => {
+  const app = await start(t);
+  const guest = app.as('guest');
+  const long = Array.from({ length: 1020 }, (_, index) =>
+    String.fromCodePoint(0x4e00 + index * 13),
+  );
+
+  await guest.get(`/api/v2.0/projects/${encodeURIComponent(long.join(''))}`);
+  for (let number = 0; number < 60; number += 1) {
+    await guest.get(`/api/v2.0/projects/none${number}`);
+  }
+  await sql`insert into event_outbox (type, subject, actor, client, after)
+    values ('access.refused', ${JSON.stringify({ project: long.join('') })}::jsonb, ${long.join('')}, ${long.join('')}, null)`.execute(
+    app.platform.db,
+  );
+  await app.createProject('next');
+  const log = await read(app, 'sort=id');
+
+  assert.ok(log.map(short).includes('admin: create project: next: done'));
+  assert.ok(log.map(short).includes('system:others: refuse access: : FORBIDDEN'));
+  const left = await sql`select from event_outbox`.execute(app.platform.db);
+  assert.equal(left.rows.length, 0);
 });
