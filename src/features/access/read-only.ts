@@ -17,6 +17,7 @@ const HARMLESS_POLICY = new Set(['create', 'update', 'delete']);
 
 /** Whether somebody who uses the permission changes what a project stores. */
 function changesContent(permission: string): boolean {
+  if (permission === 'project:delete') return true;
   const [resource, action] = permission.split(':') as [string, string];
   if (!CONTENT.has(resource) || HARMLESS.has(action)) return false;
   return resource !== 'tag-retention' || !HARMLESS_POLICY.has(action);

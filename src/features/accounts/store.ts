@@ -177,7 +177,22 @@ export async function insertUser(db: Db, user: NewUser): Promise<number> {
   const { id } = await refuseDuplicates(() =>
     db.insertInto('user_account').values(user).returning('id').executeTakeFirstOrThrow(),
   );
+  await requireOwnNames(db, id);
   return id;
+}
+
+/** People sign in by name or by e-mail address: neither may be the other one of somebody else. */
+async function requireOwnNames(db: Db, id: number): Promise<void> {
+  const { rows } = await sql`
+    select from user_account me
+    join user_account other on other.deleted_at is null and other.id <> me.id
+      and (lower(other.email) = lower(me.username) or lower(other.username) = lower(me.email))
+    where me.id = ${id}`.execute(db);
+  if (rows.length === 0) return;
+  throw new Refusal(
+    'CONFLICT',
+    'conflict: the user name is the email of somebody else, or the email is a user name',
+  );
 }
 
 /** Answers whether there was such a user. */
@@ -192,6 +207,7 @@ export async function updateProfile(
       .where('id', '=', id)
       .executeTakeFirst(),
   );
+  await requireOwnNames(db, id);
   return numUpdatedRows > 0n;
 }
 

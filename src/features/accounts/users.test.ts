@@ -233,6 +233,35 @@ test('a name and an email belong to one user, in whatever case they are written'
   assert.deepEqual(await clash({ username: 'other', email: 'Ann@Example.COM' }), [409, 'CONFLICT']);
 });
 
+test('nobody takes the email of somebody else for a name, or the name for an email', async (t) => {
+  const { as } = await startApp(t);
+  const admin = as('admin');
+  await admin.post(USERS, { ...ann, username: 'ann@example.net' });
+  await admin.post(USERS, { ...ann, username: 'bob', email: 'bob@example.com' });
+  const [bob] = (await admin.get(`${USERS}?q=username=bob`)).json();
+
+  const named = await admin.post(USERS, {
+    ...ann,
+    username: 'BOB@example.com',
+    email: 'x@example.com',
+  });
+  const changed = await admin.put(`${USERS}/${bob.user_id}`, {
+    realname: 'bob',
+    email: 'ann@example.net',
+  });
+  const own = await admin.post(USERS, {
+    ...ann,
+    username: 'c@example.com',
+    email: 'c@example.com',
+  });
+
+  assert.deepEqual([named.statusCode, changed.statusCode, own.statusCode], [409, 409, 201]);
+  const names = (await admin.get(USERS))
+    .json()
+    .map(({ username }: { username: string }) => username);
+  assert.deepEqual(names, ['ann@example.net', 'bob', 'c@example.com']);
+});
+
 test('the name of a deleted user is free, and its new owner inherits nothing', async (t) => {
   const { app, as, createUser, createProject } = await startApp(t);
   await createProject('team');

@@ -34,6 +34,7 @@ test('what a read-only project stores stays as it is, and can be pulled', async 
     await admin.delete(`/v2/team/app/manifests/${digest}`),
     await admin.delete('/v2/team/app/manifests/v1'),
     await admin.delete(`${TEAM}/repositories/app`),
+    await admin.delete(`${TEAM}?with_repositories=true`),
     await admin.put(`${TEAM}/repositories/app`, { description: 'x' }),
     await admin.post(`/api/v2.0/trash/${id}/restore`, {}),
     await admin.delete(`/api/v2.0/trash/${id}`),

@@ -203,11 +203,13 @@ test('a repository comes back with all that went with it, and with another name 
 
   const refused = await restore(id);
   const unfit = await restore(id, { new_name: '../other/app' });
+  const unstorable = await restore(id, { new_name: 'app\0' });
   must(await restore(id, { new_name: 'app-old' }), 200);
 
   assert.equal(refused.statusCode, 409);
   assert.deepEqual(refused.json().errors[0].detail, { name_in_use: APP });
   assert.deepEqual(codesOf(unfit), ['NAME_INVALID']);
+  assert.equal(unstorable.statusCode, 400, unstorable.body);
   assert.equal(await digestAt('v1'), fresh.digest);
   assert.equal(await digestAt('v1', 'library/app-old'), kept.digest);
   assert.equal(await pull('kept', 'library/app-old'), 'kept');

@@ -16,7 +16,8 @@ export const isForeignKeyViolation = (error: unknown, constraint?: string) =>
   hasCode(error, '23503', constraint);
 
 /** Whether a text of the request holds NUL, the one character that PostgreSQL can't keep. */
-export const isUnstorableText = (error: unknown) => hasCode(error, '22021');
+export const isUnstorableText = (error: unknown) =>
+  hasCode(error, '22021') || hasCode(error, '22P05'); // the same in JSON
 
 /** The statement took longer than it may. */
 export const isStatementTimeout = (error: unknown) => hasCode(error, '57014');
