@@ -1,4 +1,6 @@
 /** Fills our database without the API, in the shape of Harbor's own performance suite: the rows that pushes leave. */
+import { createHash } from 'node:crypto';
+
 import type { Client } from 'pg';
 
 import { MANIFEST_TYPE } from '../world.ts';
@@ -38,6 +40,8 @@ export const THOUSANDTH: Sizes = {
 const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json';
 const ADMIN = `(select min(id) from user_account)`;
 const EVENTS_AT_ONCE = 100_000;
+/** A blob is its name this often: about a kilobyte. */
+const REPEATED = 24;
 
 /** The events come last. */
 export async function isFilled(client: Client, { events }: Sizes): Promise<boolean> {
@@ -63,13 +67,14 @@ export async function fill(client: Client, sizes: Sizes, member: string): Promis
   await client.query('checkpoint');
 }
 
-interface ProjectSizes extends Sizes {
+interface ProjectSizes extends Omit<Sizes, 'projects' | 'users' | 'events'> {
   project: number;
   member: string;
 }
 
-async function fillProject(client: Client, sizes: ProjectSizes): Promise<void> {
-  const name = `project-${String(sizes.project).padStart(5, '0')}`;
+/** In a transaction of its own. */
+export async function fillProject(client: Client, sizes: ProjectSizes): Promise<void> {
+  const name = projectName(sizes.project);
   await client.query('begin');
   const { rows } = await client.query<{ id: number }>(
     `with p as (
@@ -77,24 +82,17 @@ async function fillProject(client: Client, sizes: ProjectSizes): Promise<void> {
      ), q as (
        insert into project_quota (project_id) select id from p
      ), u as (
-       insert into project_usage (project_id, share, bytes) select id, 0, 1024 * $3::bigint from p
+       insert into project_usage (project_id, share) select id, 0 from p
      ), m as (
        insert into member (project_id, user_id, role_id)
-       select p.id, u.id, case when u.username = $4 then 2 else 3 end from p, (
-         (select id, username from user_account where username like 'user-%' order by id limit $5)
+       select p.id, u.id, case when u.username = $3 then 2 else 3 end from p, (
+         (select id, username from user_account where username like 'user-%' order by id limit $4)
          union all
-         select id, username from user_account where username = $4 and $6
+         select id, username from user_account where username = $3 and $5
        ) u
      )
      select id from p`,
-    [
-      name,
-      sizes.project % 10 === 0,
-      sizes.repositories * sizes.artifacts,
-      sizes.member,
-      sizes.members,
-      sizes.project % 2 === 0,
-    ],
+    [name, sizes.project % 10 === 0, sizes.member, sizes.members, sizes.project % 2 === 0],
   );
   const { id } = rows[0]!;
   await client.query(
@@ -107,16 +105,39 @@ async function fillProject(client: Client, sizes: ProjectSizes): Promise<void> {
     [id, name, sizes.artifacts, sizes.repositories],
   );
   await fillArtifacts(client, id, sizes);
+  await client.query(
+    `update project_usage set bytes = (
+       select sum(b.size_bytes) from project_blob pb join blob b on b.id = pb.blob_id where pb.project_id = $1
+     ) + (select sum(size_bytes) from manifest where project_id = $1)
+     where project_id = $1`,
+    [id],
+  );
   await client.query('commit');
 }
 
-async function fillArtifacts(client: Client, projectId: number, sizes: Sizes): Promise<void> {
+/** The bytes of an artifact's one blob, and where they belong in our store: only rows are written here. */
+export function blobOf(repository: string, place: number): { bytes: Buffer; location: string } {
+  const bytes = Buffer.from(`${repository}:${place} `.repeat(REPEATED));
+  const hex = createHash('md5').update(bytes).digest('hex');
+  const name = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  return { bytes, location: `${name.slice(0, 2)}/${name}` };
+}
+
+export const projectName = (project: number) => `project-${String(project).padStart(5, '0')}`;
+export const repositoryName = (project: number, repository: number) =>
+  `${projectName(project)}/repository-${String(repository).padStart(5, '0')}`;
+
+async function fillArtifacts(
+  client: Client,
+  projectId: number,
+  sizes: ProjectSizes,
+): Promise<void> {
   await client.query(
     `with wanted as materialized (
        select r.id as repository_id, a.place, blob, bytes,
               '\\x01'::bytea || sha256(blob) as blob_digest, '\\x01'::bytea || sha256(bytes) as digest
        from repository r, generate_series(1, $2::int) as a (place),
-            convert_to(r.name || a.place, 'UTF8') as blob,
+            convert_to(repeat(r.name || ':' || a.place || ' ', ${REPEATED}), 'UTF8') as blob,
             lateral (select convert_to(json_build_object(
               'schemaVersion', 2, 'mediaType', $3::text,
               'config', json_build_object('mediaType', '${CONFIG_TYPE}', 'size', length(blob),
@@ -126,7 +147,8 @@ async function fillArtifacts(client: Client, projectId: number, sizes: Sizes): P
        where r.project_id = $1
      ), b as (
        insert into blob (digest, size_bytes, location)
-       select blob_digest, 1024, 'bench/' || encode(blob_digest, 'hex') from wanted returning id, digest
+       select blob_digest, length(blob), left(name, 2) || '/' || name
+       from wanted, cast(cast(md5(blob) as uuid) as text) as name returning id, digest
      ), rb as (
        insert into repository_blob (repository_id, blob_id)
        select w.repository_id, b.id from wanted w join b on b.digest = w.blob_digest
@@ -135,7 +157,7 @@ async function fillArtifacts(client: Client, projectId: number, sizes: Sizes): P
      ), m as (
        insert into manifest (repository_id, project_id, digest, kind, media_type, config_media_type, size_bytes,
                              content_bytes, type, pushed_at)
-       select repository_id, $1, digest, 'image', $3, '${CONFIG_TYPE}', length(bytes), 1024 + length(bytes), 'IMAGE',
+       select repository_id, $1, digest, 'image', $3, '${CONFIG_TYPE}', length(bytes), length(blob) + length(bytes), 'IMAGE',
               now() - make_interval(mins => place)
        from wanted returning id, digest, repository_id
      ), mb as (

@@ -1,27 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 
 import { Connection } from '../load/connection.ts';
-import { pushBlob, pushManifest, type Pusher } from '../load/push.ts';
+import { pushImage } from '../load/push.ts';
 import type { Peer } from '../peers/peer.ts';
-import { makeConfig, makeManifest, PROJECT, pseudoRandom, toContent } from '../world.ts';
+import { PROJECT } from '../world.ts';
 import type { Case, Context } from './case.ts';
 
 const CLIENTS = 16;
-const LAYERS = 3;
-const LAYER_BYTES = 4096;
-const CONFIG_BYTES = 1024;
-
-/** An image that nobody has seen yet. */
-async function pushImage(pusher: Pusher): Promise<void> {
-  const seed = randomUUID();
-  const layers = Array.from({ length: LAYERS }, (_, n) =>
-    toContent(pseudoRandom(`${seed} ${n}`, LAYER_BYTES)),
-  );
-  const config = makeConfig(seed, CONFIG_BYTES);
-  for (const { digest, bytes } of [...layers, config]) await pushBlob(pusher, digest, bytes);
-  await pushManifest(pusher, seed, makeManifest(config, layers, seed));
-}
 
 /** Each client pushes to a repository of its own until the time is over; every image has a new tag. */
 async function measure(peer: Peer, { seconds }: Context): Promise<number> {

@@ -1,5 +1,18 @@
-import { MANIFEST_TYPE, type Content } from '../world.ts';
+import { randomUUID } from 'node:crypto';
+
+import {
+  makeConfig,
+  makeManifest,
+  MANIFEST_TYPE,
+  pseudoRandom,
+  toContent,
+  type Content,
+} from '../world.ts';
 import type { Body, Connection } from './connection.ts';
+
+const LAYERS = 3;
+const LAYER_BYTES = 4096;
+const CONFIG_BYTES = 1024;
 
 /** A connection with the right to push to one repository. */
 export interface Pusher {
@@ -33,4 +46,15 @@ export async function pushManifest(
     type: MANIFEST_TYPE,
     body: manifest.bytes,
   });
+}
+
+/** An image that nobody has seen yet. */
+export async function pushImage(pusher: Pusher): Promise<void> {
+  const seed = randomUUID();
+  const layers = Array.from({ length: LAYERS }, (_, n) =>
+    toContent(pseudoRandom(`${seed} ${n}`, LAYER_BYTES)),
+  );
+  const config = makeConfig(seed, CONFIG_BYTES);
+  for (const { digest, bytes } of [...layers, config]) await pushBlob(pusher, digest, bytes);
+  await pushManifest(pusher, seed, makeManifest(config, layers, seed));
 }

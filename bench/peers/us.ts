@@ -11,8 +11,12 @@ import { Tokens } from './us-tokens.ts';
 const root = join(import.meta.dirname, '../..');
 
 /** Our server as its users start it: all checks, all log lines, embedded PostgreSQL that syncs. */
-export async function startUs(options: { folder: string; nodeOptions?: string }): Promise<Us> {
-  const { folder, nodeOptions } = options;
+export async function startUs(options: {
+  folder: string;
+  nodeOptions?: string;
+  env?: Record<string, string>;
+}): Promise<Us> {
+  const { folder, nodeOptions, env = {} } = options;
   const port = await findFreePort();
   const data = join(folder, 'data');
   mkdirSync(folder, { recursive: true });
@@ -25,6 +29,7 @@ export async function startUs(options: { folder: string; nodeOptions?: string })
         ROADSTEAD_PORT: String(port),
         ROADSTEAD_ADMIN_PASSWORD: account.password,
         ...(nodeOptions === undefined ? {} : { NODE_OPTIONS: nodeOptions }),
+        ...env,
       },
       cwd: folder,
       errorFile: join(folder, 'errors.log'),
