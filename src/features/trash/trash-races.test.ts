@@ -18,7 +18,7 @@ const CLIENTS = 50;
 const ROUNDS = Number(process.env.ROADSTEAD_TEST_ROUNDS ?? 1) * 6;
 const TRASH = '/api/v2.0/trash';
 
-/** Purges and collects without a pause until it is stopped; answers what went. */
+/** Purges and collects without a pause until it is stopped; `gone` is what went so far. */
 function purgeAndCollect({ platform }: TestApp) {
   const ending = new AbortController();
   const forever = new AbortController().signal;
@@ -29,10 +29,12 @@ function purgeAndCollect({ platform }: TestApp) {
       gone.blobs += (await collectGarbage(platform, forever)).blobs;
     }
   })();
-  return async () => {
-    ending.abort();
-    await running;
-    return gone;
+  return {
+    gone,
+    async stop() {
+      ending.abort();
+      await running;
+    },
   };
 }
 
@@ -95,12 +97,18 @@ async function start(t: TestContext) {
 
 test('what is pushed or restored is whole, while others delete, restore, purge and collect what they share', async (t) => {
   const app = await start(t);
-  const stop = purgeAndCollect(app);
+  const { gone, stop } = purgeAndCollect(app);
   const outcomes = { pushed: 0, refused: 0, restored: 0, lost: 0 };
+  const hasHappened = () =>
+    [outcomes.pushed, outcomes.restored, outcomes.lost, gone.manifests, gone.blobs].every(
+      (count) => count > 0,
+    );
+  // On a slow machine the collector is quicker than nearly every push.
+  const until = performance.now() + 60_000;
 
   const live = async (number: number) => {
     const own = client(app, number);
-    for (let round = 0; round < ROUNDS; round++) {
+    for (let round = 0; round < ROUNDS || (!hasHappened() && performance.now() < until); round++) {
       if (!(await own.push(round))) {
         outcomes.refused += 1;
         continue;
@@ -118,14 +126,9 @@ test('what is pushed or restored is whole, while others delete, restore, purge a
     }
   };
   await Promise.all(Array.from({ length: CLIENTS }, (_, number) => live(number)));
-  const gone = await stop();
+  await stop();
 
-  const { pushed, restored, lost } = outcomes;
-  const happened = [pushed, restored, lost, gone.manifests, gone.blobs];
-  assert.ok(
-    happened.every((count) => count > 0),
-    JSON.stringify({ ...outcomes, ...gone }),
-  );
+  assert.ok(hasHappened(), JSON.stringify({ ...outcomes, ...gone }));
   const { rows } = await sql<{ location: string }>`
     select distinct b.location from manifest_blob mb join blob b on b.id = mb.blob_id`.execute(
     app.platform.db,
